@@ -1,0 +1,84 @@
+"""The port: what `provision` needs of a cluster, in two halves.
+
+The planner is given a `Cluster`, which has no verb that writes: a plan cannot write. Only `apply`
+is given a `WritableCluster`. Implementations: `memory`, `local` (one SQLite file), `tctl`, and the
+read-only `snapshot`; one contract suite (tests/contract) holds them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from provisioner.change import ClusterInfo, Key
+from provisioner.errors import ClusterError
+from provisioner.values import EMPTY, Body
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to read.
+
+    `kinds` are singular Teleport kinds: role, bot, app, app_server, token. Tokens can be other
+    people's secrets, so an implementation returns only those that carry `provisioner/site: <site>`
+    or are named in `tokens`, and drops the rest before anything else sees them. Roles that
+    Teleport generates for bots (label `teleport.internal/bot`) are never returned.
+    """
+
+    kinds: tuple[str, ...]
+    site: str = ""
+    tokens: frozenset[str] = frozenset()
+
+
+class Verb(StrEnum):
+    """What can be done to a resource."""
+
+    CREATE = "create"  # fails with Exists when it is there
+    UPDATE = "update"  # replaces the whole document (tctl create -f)
+    DELETE = "delete"  # fails with Missing when it is not there
+    ADD_ROLES = "add-roles"  # a bot gains `roles`; all others stay
+    SET_ROLES = "set-roles"  # a bot holds exactly `roles`
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write: a verb on a key, with a whole `body` or with `roles`, as the verb needs."""
+
+    verb: Verb
+    key: Key
+    body: Body = EMPTY
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one write; no error means the cluster took it."""
+
+    key: Key
+    error: ClusterError | None = None
+
+
+class Cluster(Protocol):
+    """What a plan may ask of a cluster."""
+
+    def info(self) -> ClusterInfo:
+        """Name the cluster and its version. Raises ClusterError."""
+
+    def read(self, scope: Scope) -> tuple[Body, ...]:
+        """Return every live document of the scope as the cluster writes it, in no order.
+
+        Raises ClusterError; a partial answer is never returned.
+        """
+
+
+class WritableCluster(Cluster, Protocol):
+    """What an apply may ask of a cluster."""
+
+    def write(self, batch: Sequence[Write]) -> Iterator[Outcome]:
+        """Carry out writes that do not depend on each other; yield one outcome for each, in any order.
+
+        A refused write does not stop the others. Raises ClusterError only when the cluster cannot
+        be reached at all, in which case writes without an outcome are unknown.
+        """

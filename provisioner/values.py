@@ -1,0 +1,89 @@
+"""Plain values that cannot change, their canonical JSON, and secrets that do not print."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+Plain = Any
+"""What JSON can say: mappings with text keys, sequences, text, numbers, booleans, None."""
+
+Body = Mapping[str, Any]
+"""A whole resource as Teleport writes it: kind, version, metadata, spec. Frozen all the way down."""
+
+EMPTY: Final[Body] = MappingProxyType({})
+
+
+def freeze(value: Plain) -> Plain:
+    """Return `value` with every mapping read-only and every list a tuple, all the way down."""
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: freeze(item) for key, item in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(freeze(item) for item in value)
+    return value
+
+
+def thaw(value: Plain) -> Plain:
+    """Return a private, mutable copy of `value`: dicts and lists, ready for `json` or `yaml`."""
+    if isinstance(value, Mapping):
+        return {key: thaw(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [thaw(item) for item in value]
+    return value
+
+
+def canonical_json(value: Plain) -> str:
+    """Return the one JSON text of `value`: keys sorted, no spaces, no ASCII escapes.
+
+    Two values are equal exactly when their canonical JSON is. Raises TypeError on what JSON
+    cannot say.
+    """
+    return json.dumps(
+        value,
+        default=_as_json,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+    )
+
+
+def sha256(value: Plain) -> str:
+    """Return the hex SHA-256 of the canonical JSON of `value` (64 characters)."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+class Secret:
+    """A value that must not be shown: `repr`, `str` and JSON say `<secret>`, `reveal` says it all.
+
+    Only the modules that hand the value to a cluster or a file call `reveal`.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+def _as_json(value: object) -> Plain:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Secret):
+        return repr(value)
+    raise TypeError(f"{type(value).__name__} is not a plain value")
