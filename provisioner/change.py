@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from provisioner.errors import ClusterError, Place, Problem
-from provisioner.values import EMPTY, Body
+from provisioner.values import Body, nothing
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,9 +72,9 @@ class Change:
 
     op: Op
     key: Key
-    before: Body = EMPTY
-    after: Body = EMPTY
-    write: Body = EMPTY
+    before: Body = field(default_factory=nothing)
+    after: Body = field(default_factory=nothing)
+    write: Body = field(default_factory=nothing)
     fields: tuple[Field, ...] = ()
     at: Place | None = None
     cause: Cause = "unknown"

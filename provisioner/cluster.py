@@ -8,13 +8,13 @@ read-only `snapshot`; one contract suite (tests/contract) holds them all.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from provisioner.change import ClusterInfo, Key
 from provisioner.errors import ClusterError
-from provisioner.values import EMPTY, Body
+from provisioner.values import Body, nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Write:
 
     verb: Verb
     key: Key
-    body: Body = EMPTY
+    body: Body = field(default_factory=nothing)
     roles: tuple[str, ...] = ()
 
 

@@ -17,6 +17,11 @@ Body = Mapping[str, Any]
 EMPTY: Final[Body] = MappingProxyType({})
 
 
+def nothing() -> Body:
+    """Return the empty mapping: a default for fields, since dataclasses refuse it as a value."""
+    return EMPTY
+
+
 def freeze(value: Plain) -> Plain:
     """Return `value` with every mapping read-only and every list a tuple, all the way down."""
     if isinstance(value, Mapping):

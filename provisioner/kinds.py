@@ -1,0 +1,208 @@
+"""The table of kinds: what Teleport fills in, owns and spells its own way, by path.
+
+Where kinds differ in data, they differ here and nowhere else. A path that has no default here
+defaults to Go's zero value.
+
+Sources: api/types/role.go `CheckAndSetDefaults`, api/types/provisioning.go, api/types/app.go and
+lib/auth/machineid/machineidv1 in github.com/gravitational/teleport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from provisioner import units
+from provisioner.values import Body, Plain
+
+Path = tuple[str, ...]
+Normaliser = Callable[[Plain], Plain]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is particular to one kind of resource.
+
+    `collection` is its key in the site. `level` orders creation; deletion runs backwards.
+    `ignored` are the paths that the server owns. `defaults` gives what the server fills in for a
+    body. `normal` spells the value at a path in one way, and ends the walk there. `options` are
+    the role options that this tool knows: others are carried over from the live role.
+    """
+
+    name: str
+    collection: str
+    level: int
+    template: str
+    ignored: frozenset[Path] = frozenset()
+    defaults: Callable[[Body], Mapping[Path, Plain]] = lambda _body: {}
+    normal: Mapping[Path, Normaliser] = field(default_factory=dict)
+    options: frozenset[str] = frozenset()
+
+
+def _duration(value: Plain) -> Plain:
+    try:
+        return units.go_duration(units.nanoseconds(value))
+    except (TypeError, ValueError):
+        return value
+
+
+def _time(value: Plain) -> Plain:
+    try:
+        return units.utc(value)
+    except (TypeError, ValueError):
+        return value
+
+
+def _set(value: Plain) -> Plain:
+    """Teleport writes a list of one as text; order and repetition mean nothing in these lists."""
+    many = (value,) if isinstance(value, str) else value
+    if isinstance(many, list | tuple) and all(isinstance(item, str) for item in many):
+        return sorted(set(many))
+    return value
+
+
+def _selector(value: Plain) -> Plain:
+    return {key: _set(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def _traits(value: Plain) -> Plain:
+    """Teleport returns traits in random order and forgets those without values."""
+    try:
+        named = {trait["name"]: _set(trait["values"]) for trait in value if trait.get("values")}
+    except (AttributeError, KeyError, TypeError):
+        return value
+    return named
+
+
+def _role_defaults(body: Body) -> Mapping[Path, Plain]:
+    defaults: dict[Path, Plain] = {
+        (*_OPTIONS, name): value for name, value in _ROLE_OPTIONS.items()
+    }
+    version = body.get("version", "")
+    if version in ("v3", "v4", "v5", "v6", "v7"):
+        defaults[*_OPTIONS, "idp", "saml", "enabled"] = True
+    if version in _KUBERNETES_RESOURCES:
+        for side in _SIDES:
+            defaults["spec", side, "kubernetes_resources"] = _KUBERNETES_RESOURCES[version]
+    return defaults
+
+
+def _role_normal() -> Mapping[Path, Normaliser]:
+    sides: dict[Path, Normaliser] = {
+        ("spec", side, name): _selector for side in _SIDES for name in _ROLE_SELECTORS
+    }
+    tools: dict[Path, Normaliser] = {("spec", side, "mcp", "tools"): _set for side in _SIDES}
+    durations: dict[Path, Normaliser] = {(*_OPTIONS, name): _duration for name in _ROLE_DURATIONS}
+    lists: dict[Path, Normaliser] = {(*_OPTIONS, "enhanced_recording"): _set}
+    return {**sides, **tools, **durations, **lists, _EXPIRES: _time}
+
+
+_EXPIRES: Final = ("metadata", "expires")
+_OPTIONS: Final = ("spec", "options")
+_SIDES: Final = ("allow", "deny")
+_BOOKKEEPING: Final = frozenset(
+    {("metadata", "revision"), ("metadata", "id"), ("metadata", "namespace"), ("status",)}
+)
+_ROLE_SELECTORS: Final = (
+    "app_labels",
+    "cluster_labels",
+    "db_labels",
+    "db_service_labels",
+    "group_labels",
+    "kubernetes_labels",
+    "node_labels",
+    "windows_desktop_labels",
+    "workload_identity_labels",
+)
+_ROLE_DURATIONS: Final = ("max_session_ttl", "client_idle_timeout", "mfa_verification_interval")
+_ROLE_OPTIONS: Final[Mapping[str, Plain]] = {
+    "cert_format": "standard",
+    "max_session_ttl": "30h0m0s",
+    "enhanced_recording": ["command", "network"],
+    "record_session": {"default": "best_effort"},
+    "desktop_clipboard": True,
+    "desktop_directory_sharing": True,
+    "create_desktop_user": False,
+    "create_db_user": False,
+    "ssh_file_copy": True,
+    "forward_agent": False,
+    "pin_source_ip": False,
+}
+_ROLE_OPTIONS_WITHOUT_DEFAULT: Final = frozenset(
+    {
+        "cert_extensions",
+        "client_idle_timeout",
+        "create_db_user_mode",
+        "create_host_user",
+        "create_host_user_default_shell",
+        "create_host_user_mode",
+        "device_trust_mode",
+        "disconnect_expired_cert",
+        "idp",
+        "lock",
+        "max_connections",
+        "max_kubernetes_connections",
+        "max_sessions",
+        "mfa_verification_interval",
+        "permit_x11_forwarding",
+        "port_forwarding",
+        "request_access",
+        "request_prompt",
+        "require_session_mfa",
+        "ssh_port_forwarding",
+    }
+)
+_KUBERNETES_RESOURCES: Final[Mapping[str, Plain]] = {}
+
+KINDS: Final[Mapping[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            name="role",
+            collection="roles",
+            level=0,
+            template="teleport/role.yaml.j2",
+            ignored=_BOOKKEEPING
+            | {("spec", "allow", "namespaces"), ("spec", "deny", "namespaces")},
+            defaults=_role_defaults,
+            normal=_role_normal(),
+            options=_ROLE_OPTIONS_WITHOUT_DEFAULT | frozenset(_ROLE_OPTIONS),
+        ),
+        Kind(
+            name="app",
+            collection="mcp_servers",
+            level=1,
+            template="teleport/app.yaml.j2",
+            ignored=_BOOKKEEPING | {("sub_kind",)},
+            defaults=lambda body: {("spec", "uri"): "mcp+stdio://"} if _is_stdio(body) else {},
+            normal={_EXPIRES: _time},
+        ),
+        Kind(
+            name="bot",
+            collection="bots",
+            level=2,
+            template="teleport/bot.yaml.j2",
+            ignored=_BOOKKEEPING,
+            defaults=lambda _body: {("spec", "max_session_ttl"): "12h0m0s"},
+            normal={
+                ("spec", "roles"): _set,
+                ("spec", "traits"): _traits,
+                ("spec", "max_session_ttl"): _duration,
+                _EXPIRES: _time,
+            },
+        ),
+        Kind(
+            name="token",
+            collection="bots",
+            level=3,
+            template="teleport/token.yaml.j2",
+            ignored=_BOOKKEEPING,
+            normal={_EXPIRES: _time},
+        ),
+    )
+}
+
+
+def _is_stdio(body: Body) -> bool:
+    return bool(body.get("spec", {}).get("mcp", {}).get("command"))

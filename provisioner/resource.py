@@ -1,0 +1,113 @@
+"""Resources, and the one form in which two bodies are compared.
+
+Teleport stores more than it is told: it fills in defaults, spells durations its own way and turns
+one-element lists into text. `canonical` takes all of that away, so that what the site says and
+what the cluster holds are equal exactly when they mean the same. What is particular to a kind
+stands in `kinds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from provisioner.change import Key
+from provisioner.errors import Place
+from provisioner.kinds import KINDS, Kind, Path
+from provisioner.values import Body, Plain, canonical_json, freeze, sha256
+
+SITE_LABEL: Final = "provisioner/site"
+APPLIED_LABEL: Final = "provisioner/applied"
+PROTECTED_LABEL: Final = "provisioner/protected"
+_LABELS: Final = ("metadata", "labels")
+_SERVER_LABELS: Final = ("teleport.dev/", "teleport.internal/")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One document: what it is called, what it says, and where in the site it comes from."""
+
+    key: Key
+    body: Body
+    at: Place | None = None
+
+
+def owner(body: Body) -> str | None:
+    """Return the site that owns a live document, or None."""
+    site = labels(body).get(SITE_LABEL)
+    return site if isinstance(site, str) else None
+
+
+def labels(body: Body) -> Mapping[str, str]:
+    """Return the labels in the metadata of `body`, empty when there are none."""
+    found: Mapping[str, str] = body.get("metadata", {}).get("labels") or {}
+    return found
+
+
+def key_of(body: Body) -> Key:
+    """Return the key of a document. Raises KeyError when kind or name is missing."""
+    return Key(body["kind"], body["metadata"]["name"])
+
+
+def canonical(body: Body) -> Body:
+    """Return the form of `body` in which equality is equality of meaning; frozen."""
+    kind = KINDS[body["kind"]]
+    pruned = _canonical(body, (), kind, kind.defaults(body))
+    result: Body = freeze(pruned)
+    return result
+
+
+def applied_hash(body: Body) -> str:
+    """Return what goes into the label `provisioner/applied`: a hash of the canonical body.
+
+    The prefix numbers this way of hashing, so that a later one is not taken for drift.
+    """
+    return f"1-{sha256(canonical(body))[:32]}"
+
+
+def with_label(body: Body, name: str, value: str) -> Body:
+    """Return `body` with one more label in its metadata."""
+    metadata = body["metadata"]
+    merged = {**metadata, "labels": {**labels(body), name: value}}
+    result: Body = freeze({**body, "metadata": merged})
+    return result
+
+
+def equal(left: Plain, right: Plain) -> bool:
+    """Whether two canonical values are the same; `1` and `True` are not."""
+    return canonical_json(left) == canonical_json(right)
+
+
+def _canonical(value: Plain, path: Path, kind: Kind, defaults: Mapping[Path, Plain]) -> Plain:
+    """Walk down; what equals its default is dropped on the way up."""
+    if path in kind.normal:
+        return kind.normal[path](value)
+    if not isinstance(value, Mapping):
+        return value
+    kept = {}
+    for name, child in value.items():
+        below = (*path, name)
+        if not _is_servers(below, kind):
+            plain = _canonical(child, below, kind, defaults)
+            if not _is_default(plain, below, defaults):
+                kept[name] = plain
+    return kept
+
+
+def _is_servers(path: Path, kind: Kind) -> bool:
+    """Whether the server, or this tool's own bookkeeping, writes this path."""
+    if path[:-1] == _LABELS:
+        return path[-1] == APPLIED_LABEL or path[-1].startswith(_SERVER_LABELS)
+    return path in kind.ignored
+
+
+def _is_default(value: Plain, path: Path, defaults: Mapping[Path, Plain]) -> bool:
+    if value is None or value in ((), [], {}):
+        return True
+    if path[:-1] == _LABELS:
+        return False  # a label with an empty value is a label
+    if path in defaults:
+        # Unset booleans are pointers in Go: False is a value of its own here.
+        return equal(value, defaults[path])
+    return value is False or value == "" or (value == 0 and not isinstance(value, bool))
