@@ -1,0 +1,233 @@
+"""Read files within bounds, replace them whole or not at all, stay below a root, hold a lock."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import secrets
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from provisioner.errors import FileError
+
+PUBLIC: Final = 0o644
+PRIVATE: Final = 0o600
+
+_LIMIT: Final = 64 << 20
+_REASONS: Final = {
+    errno.ENOENT: ("there is no such file", "check the path"),
+    errno.EISDIR: ("is a directory", "name a file in it"),
+    errno.ENOTDIR: ("a part of the path is not a directory", "check the path"),
+    errno.EACCES: ("permission denied", "check its mode and owner, and those of its directories"),
+    errno.EPERM: ("permission denied", "only its owner or root can do this"),
+    errno.EROFS: ("the file system is read-only", "choose another place"),
+    errno.ENOSPC: ("no space left on the device", "make room and run it again"),
+    errno.EDQUOT: ("the disk quota is used up", "make room and run it again"),
+    errno.ELOOP: ("a symbolic link on the way cannot be followed", "remove it"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter one"),
+}
+
+
+def read_bytes(path: Path, *, limit: int = _LIMIT) -> bytes:
+    """Return the content of a regular file of at most `limit` bytes. Raises FileError."""
+    with _explained(path, "read"):
+        # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            _require_regular(path, os.fstat(descriptor))
+            data = file.read(limit + 1)
+    if len(data) > limit:
+        raise FileError(
+            f"{path}: is larger than {limit:,} bytes", hint="split it, or check that it is the file"
+        )
+    return data
+
+
+def write(path: Path, data: bytes, *, mode: int = PUBLIC, backup: bool = False) -> bool:
+    """Make `data` the content of the file and say whether that took a write.
+
+    The file has its old content or the new one, whatever happens in between. Symbolic links are
+    followed, and an existing file keeps its mode and owner; a new one gets `mode`, less the
+    umask. With `backup` the old content is kept beside it, with `.bak` added to its name. The
+    directory must exist. Raises FileError.
+    """
+    with _explained(path, "write"):
+        real = path.resolve()
+        try:
+            before = real.stat()
+        except FileNotFoundError:
+            _replace(real, data, mode, None)
+            return True
+        _require_regular(path, before)
+        if backup or before.st_size == len(data):
+            old = read_bytes(real, limit=before.st_size)
+            if old == data:
+                return False
+            if backup:
+                _replace(real.with_name(real.name + ".bak"), old, mode, before)
+        _replace(real, data, mode, before)
+        return True
+
+
+def below(root: Path, *names: str) -> Path:
+    """Return `root/name/name...` for names that come from data, each a single plain component.
+
+    Raises FileError when a name is empty, `.`, `..` or holds a separator or NUL, and when symbolic
+    links that exist would lead out of `root`.
+    """
+    for name in names:
+        if name in ("", ".", "..") or any(character in name for character in "/\\\0"):
+            raise FileError(
+                f"{root}: {name!r} cannot be the name of a file in it",
+                hint="choose a name without slashes that is not . or ..",
+            )
+    path = root.joinpath(*names)
+    with _explained(path, "resolve"):
+        real, inside = path.resolve(), root.resolve()
+    if not real.is_relative_to(inside):
+        raise FileError(
+            f"{path}: a symbolic link leads out of {root}, to {real}",
+            hint="remove the link, or choose another output directory",
+        )
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who holds a lock: process id, host name, and since when in seconds since the epoch."""
+
+    pid: int
+    host: str
+    since: float
+
+    def __str__(self) -> str:
+        start = datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        age = max(0, round(time.time() - self.since))
+        return f"process {self.pid} on {self.host}, since {start} ({age} s ago)"
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold an advisory lock on `path`, a file made for that, which is gone afterwards.
+
+    The lock goes with the process, however it ends: a file left behind by a crash locks nobody
+    out. Raises FileError, naming the holder and its age, when somebody else has the lock.
+    """
+    with _explained(path, "lock"):
+        descriptor = _acquire(path)
+    try:
+        yield
+    finally:
+        # First the name, then the lock: who waits on the old file sees that it is not the one.
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _acquire(path: Path) -> int:
+    """Lock and sign the file that has this name at the moment when the lock is got."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    while True:
+        descriptor = os.open(path, flags, PRIVATE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_named(descriptor, path):
+                me = Owner(os.getpid(), socket.gethostname(), time.time())
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, json.dumps(asdict(me)).encode(), 0)
+                return descriptor
+        except BlockingIOError as error:
+            holder = _holder(descriptor)
+            os.close(descriptor)
+            raise FileError(
+                f"{path}: is locked by {holder}",
+                hint="wait until it is done, or end it; the lock goes with the process",
+            ) from error
+        os.close(descriptor)
+
+
+def _is_named(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        return str(Owner(**json.loads(os.pread(descriptor, 4096, 0))))
+    except (ValueError, TypeError, OverflowError):  # it has the lock and is about to sign
+        return "another process"
+
+
+def _replace(real: Path, data: bytes, mode: int, like: os.stat_result | None) -> None:
+    """Put a new file in the place of `real`, itself never followed; durable when this returns."""
+    temporary = real.with_name(f".{real.name[:100]}.{secrets.token_hex(8)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    # Until it has the owner and mode of the old file, nobody else may look into the new one.
+    descriptor = os.open(temporary, flags, PRIVATE if like else mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if like is not None:
+                _own(descriptor, like, real)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(real)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+    with suppress(OSError):  # the file is in place; some file systems cannot sync a directory
+        _sync_directory(real.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _own(descriptor: int, like: os.stat_result, path: Path) -> None:
+    mine = os.fstat(descriptor)
+    try:
+        if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
+            os.fchown(descriptor, like.st_uid, like.st_gid)
+    except PermissionError as error:
+        raise FileError(
+            f"{path}: cannot write: the file belongs to user {like.st_uid}, group {like.st_gid}, "
+            "and a new one could not be given to them",
+            hint="run this as that user or as root",
+        ) from error
+    os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+
+
+def _require_regular(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        raise FileError(
+            f"{path}: is not a regular file", hint="pipes and devices cannot be used here"
+        )
+
+
+@contextmanager
+def _explained(path: Path, doing: str) -> Iterator[None]:
+    """Turn what the system says into a FileError that names the file and the cure."""
+    try:
+        yield
+    except OSError as error:
+        reason, hint = _REASONS.get(error.errno or 0, (error.strerror or str(error), ""))
+        raise FileError(f"{path}: cannot {doing}: {reason}", hint=hint) from error
+    except (ValueError, RuntimeError) as error:  # a NUL or a lone surrogate; links in a circle
+        raise FileError(f"{str(path)!r}: is not a path: {error}", hint="check the path") from error
