@@ -31,6 +31,17 @@ class Scope:
     site: str = ""
     tokens: frozenset[str] = frozenset()
 
+    def shows(self, body: Body) -> bool:
+        """Whether an implementation may return this live document: the rules above, applied."""
+        metadata = body["metadata"]
+        labels = metadata.get("labels") or {}
+        if body["kind"] == "role":
+            return "teleport.internal/bot" not in labels
+        if body["kind"] == "token":
+            ours = self.site != "" and labels.get("provisioner/site") == self.site
+            return ours or metadata["name"] in self.tokens
+        return True
+
 
 class Verb(StrEnum):
     """What can be done to a resource."""

@@ -1,0 +1,214 @@
+"""Snapshots: a cluster's live documents in one JSON file, without secrets, read-only.
+
+    {"format_version": 1,
+     "cluster": {"name": "example.teleport.sh", "version": "18.8.3"},
+     "taken": "2026-06-30T12:00:00Z",
+     "documents": {"role": [...], "bot": [...], "app": [...], "app_server": [...], "token": [...]}}
+
+A snapshot comes from a file that anybody may have written, so `parse` believes nothing: what it
+returns can be planned against without another look.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NoReturn
+
+from provisioner import units
+from provisioner.change import ClusterInfo
+from provisioner.cluster import Cluster, Scope
+from provisioner.errors import ClusterError, Garbled, Missing
+from provisioner.teleport import check_types
+from provisioner.values import Body, Plain, freeze, thaw
+
+FORMAT_VERSION: Final = 1
+KINDS: Final = ("role", "bot", "app", "app_server", "token")
+MASK: Final = "<secret>"
+
+_LARGEST: Final = 256 * 1024 * 1024  # bytes; 10,000 bots take about 8 MB
+_DEEPEST: Final = 64
+_TOP: Final = {"format_version": int, "cluster": dict, "taken": str, "documents": dict}
+
+
+class SnapshotCluster:
+    """A cluster as it was when the snapshot was taken; it has no verb that writes."""
+
+    def __init__(
+        self, info: ClusterInfo, taken: str, documents: Mapping[str, Sequence[Body]]
+    ) -> None:
+        self._info = info
+        self.taken = taken
+        self.documents: Mapping[str, Sequence[Body]] = freeze(documents)
+
+    def info(self) -> ClusterInfo:
+        """Name the cluster and its version."""
+        return self._info
+
+    def read(self, scope: Scope) -> tuple[Body, ...]:
+        """Return every recorded document of the scope. Raises Missing for a kind not recorded."""
+        for kind in scope.kinds:
+            if kind not in self.documents:
+                raise Missing(
+                    f"{self._info.via}: the snapshot holds no documents of kind {kind}",
+                    hint="take it again with `provision snapshot`",
+                )
+        found = (body for kind in scope.kinds for body in self.documents[kind])
+        return tuple(body for body in found if scope.shows(body))
+
+
+def take(
+    cluster: Cluster, *, now: datetime, site: str = "", tokens: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Return the snapshot of a cluster as plain JSON values, ready to be written.
+
+    Of tokens only those of `site` and those named are in it. Tokens whose name is their secret,
+    registration secrets and literal header values never are. Raises ClusterError.
+    """
+    info = cluster.info()
+    live = cluster.read(Scope(kinds=KINDS, site=site, tokens=tokens))
+    documents: dict[str, list[Any]] = {kind: [] for kind in KINDS}
+    for body in sorted(live, key=lambda body: str(body["metadata"]["name"])):
+        if not _is_secret(body):
+            documents[body["kind"]].append(_without_secrets(thaw(body)))
+    return {
+        "format_version": FORMAT_VERSION,
+        "cluster": {"name": info.name, "version": info.version},
+        "taken": now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "documents": documents,
+    }
+
+
+def parse(data: bytes, file: str) -> SnapshotCluster:
+    """Return the snapshot in the bytes of `file`. Raises Garbled, naming file and JSON path."""
+    if len(data) > _LARGEST:
+        raise Garbled(f"{file}: larger than a snapshot can be ({_LARGEST // 2**20} MB)")
+    value = _load(data, file)
+    check = _Checker(file)
+    check.top(value)
+    cluster = value["cluster"]
+    info = ClusterInfo(cluster["name"], cluster["version"], via=f"file:{file}")
+    return SnapshotCluster(info, value["taken"], value["documents"])
+
+
+def _is_secret(body: Body) -> bool:
+    """Whether the very name of a document is a secret: a token that is presented to join."""
+    return body["kind"] == "token" and body["spec"].get("join_method", "token") in ("", "token")
+
+
+def _without_secrets(body: dict[str, Any]) -> dict[str, Any]:
+    """Mask what may be secret in a mutable body."""
+    if body["kind"] == "token":
+        body.pop("status", None)
+        onboarding = (body["spec"].get("bound_keypair") or {}).get("onboarding") or {}
+        if "registration_secret" in onboarding:
+            onboarding["registration_secret"] = MASK
+    app = body["spec"].get("app") if body["kind"] == "app_server" else body
+    for header in ((app or {}).get("spec", {}).get("rewrite") or {}).get("headers") or ():
+        if "{{" not in header.get("value", ""):
+            header["value"] = MASK
+    return body
+
+
+def _load(data: bytes, file: str) -> Plain:
+    try:
+        return json.loads(
+            data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+    except RecursionError:
+        raise Garbled(f"{file}: nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise Garbled(f"{file}:{error.lineno}:{error.colno}: {error.msg}") from error
+    except ValueError as error:
+        raise Garbled(f"{file}: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Plain]]) -> dict[str, Plain]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+class _Checker:
+    """Holds a loaded value against what a snapshot may say."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+
+    def top(self, value: Plain) -> None:
+        """Check the whole value."""
+        self._is(value, dict, "$")
+        if value.get("format_version") != FORMAT_VERSION:
+            self._fail(
+                "$.format_version",
+                f"{value.get('format_version')!r} is not {FORMAT_VERSION}, the only format known",
+            )
+        for name, kind in _TOP.items():
+            self._is(value.get(name), kind, f"$.{name}")
+        for name in ("name", "version"):
+            self._is(value["cluster"].get(name), str, f"$.cluster.{name}")
+        self._try(lambda: units.version(value["cluster"]["version"]), "$.cluster.version")
+        self._try(lambda: units.moment(value["taken"]), "$.taken")
+        self._plain(value, "$", 0)
+        for kind, bodies in value["documents"].items():
+            self._documents(kind, bodies, f"$.documents.{kind}")
+
+    def _documents(self, kind: str, bodies: Plain, path: str) -> None:
+        if kind not in KINDS:
+            self._fail(path, f"not one of the kinds {', '.join(KINDS)}")
+        self._is(bodies, list, path)
+        for number, body in enumerate(bodies):
+            self._document(kind, body, f"{path}[{number}]")
+
+    def _document(self, kind: str, body: Plain, path: str) -> None:
+        self._is(body, dict, path)
+        if body.get("kind") != kind:
+            self._fail(f"{path}.kind", f"expected {kind}")
+        self._is(body.get("version"), str, f"{path}.version")
+        self._is(body.get("metadata"), dict, f"{path}.metadata")
+        self._is(body["metadata"].get("name"), str, f"{path}.metadata.name")
+        self._is(body.get("spec"), dict, f"{path}.spec")
+        self._try(lambda: check_types(body), path)
+
+    def _plain(self, value: Plain, path: str, depth: int) -> None:
+        """Refuse depth, numbers and text that later stages need not know about."""
+        if depth > _DEEPEST:
+            self._fail(path, "nested too deeply")
+        if isinstance(value, dict):
+            for name, item in value.items():
+                self._plain(name, path, depth)
+                self._plain(item, f"{path}.{name}", depth + 1)
+        elif isinstance(value, list):
+            for number, item in enumerate(value):
+                self._plain(item, f"{path}[{number}]", depth + 1)
+        elif isinstance(value, float) and not math.isfinite(value):
+            self._fail(path, "a number too large")
+        elif isinstance(value, str) and not value.isascii():
+            self._try(value.encode, path)
+
+    def _is(self, value: Plain, wanted: type, path: str) -> None:
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            self._fail(path, f"expected {_WORDS[wanted]}")
+
+    def _try(self, check: Callable[[], object], path: str) -> None:
+        try:
+            check()
+        except (ValueError, ClusterError) as error:
+            self._fail(path, str(error))
+
+    def _fail(self, path: str, message: str) -> NoReturn:
+        raise Garbled(
+            f"{self._file}: {path}: {message}", hint="take it again with `provision snapshot`"
+        )
+
+
+_WORDS: Final = {dict: "an object", list: "a list", str: "text", int: "a whole number"}
