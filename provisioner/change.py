@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Final, Literal
 
 from provisioner.errors import ClusterError, Place, Problem
-from provisioner.values import Body, nothing
+from provisioner.values import Body, Plain, nothing
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,23 +22,42 @@ class Key:
 
 
 class Op(StrEnum):
-    """The operations of a plan; the value is the symbol a reader sees."""
+    """The operations of a plan, then its notes, which are said to the reader and done to nobody."""
 
-    CREATE = "+"
-    UPDATE = "~"
-    DELETE = "-"
-    GRANT = ">"
-    REVOKE = "<"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    GRANT = "grant"  # a bot that is not ours gains roles
+    REVOKE = "revoke"  # a bot that is not ours loses a role of ours
 
-    CONFLICT = "!"
-    ORPHAN = "?"
-    UNOWNED = "="
+    CONFLICT = "conflict"  # refuses the whole apply
+    DANGLING = "dangling"  # a live bot names a role that does not exist
+    ORPHAN = "orphan"  # ours, no longer in the site; only --prune touches it
+    UNOWNED = "unowned"  # equal to the site, but not labelled as ours
+
+    @property
+    def symbol(self) -> str:
+        """The one character that a reader sees."""
+        return _SYMBOLS[self]
 
     @property
     def is_note(self) -> bool:
-        """Whether this is said to the reader and not done to the cluster."""
-        return self in (Op.CONFLICT, Op.ORPHAN, Op.UNOWNED)
+        """Whether this is said and not done."""
+        return self in _NOTES
 
+
+_SYMBOLS: Final = {
+    Op.CREATE: "+",
+    Op.UPDATE: "~",
+    Op.DELETE: "-",
+    Op.GRANT: ">",
+    Op.REVOKE: "<",
+    Op.CONFLICT: "!",
+    Op.DANGLING: "!",
+    Op.ORPHAN: "?",
+    Op.UNOWNED: "=",
+}
+_NOTES: Final = frozenset({Op.CONFLICT, Op.DANGLING, Op.ORPHAN, Op.UNOWNED})
 
 Cause = Literal["site", "cluster", "both", "unknown"]
 """Who moved since the last apply; "unknown" where no applied hash says so."""
@@ -54,11 +72,10 @@ class Field:
     """
 
     path: str
-    before: Any = None
-    after: Any = None
+    before: Plain = None
+    after: Plain = None
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    is_set: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +165,3 @@ class Note:
 
 
 Event = Started | Done | Skipped | Progress | Note
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many lines of each operation a plan holds, by `Op`."""
-
-    by_op: Mapping[Op, int] = field(default_factory=dict)
-
-    def __getitem__(self, op: Op) -> int:
-        return self.by_op.get(op, 0)

@@ -47,6 +47,15 @@ def _duration(value: Plain) -> Plain:
         return value
 
 
+def _role_duration(value: Plain) -> Plain:
+    """Roles take days, months and years as well, and `never` or 0 for the default."""
+    try:
+        length = units.nanoseconds(value, calendar=True)
+    except (TypeError, ValueError):
+        return value
+    return units.go_duration(length) if length else None
+
+
 def _time(value: Plain) -> Plain:
     try:
         return units.utc(value)
@@ -79,13 +88,18 @@ def _role_defaults(body: Body) -> Mapping[Path, Plain]:
     defaults: dict[Path, Plain] = {
         (*_OPTIONS, name): value for name, value in _ROLE_OPTIONS.items()
     }
+    defaults[*_OPTIONS, "record_session", "desktop"] = True  # nil records the desktop as well
     version = body.get("version", "")
     if version in ("v3", "v4", "v5", "v6", "v7"):
         defaults[*_OPTIONS, "idp", "saml", "enabled"] = True
-    if version in _KUBERNETES_RESOURCES:
-        for side in _SIDES:
-            defaults["spec", side, "kubernetes_resources"] = _KUBERNETES_RESOURCES[version]
+    if version in _KUBERNETES_RESOURCES and _matches_kubernetes(body):
+        defaults["spec", "allow", "kubernetes_resources"] = [_KUBERNETES_RESOURCES[version]]
     return defaults
+
+
+def _matches_kubernetes(body: Body) -> bool:
+    allow = body.get("spec", {}).get("allow") or {}
+    return bool(allow.get("kubernetes_labels") or allow.get("kubernetes_labels_expression"))
 
 
 def _role_normal() -> Mapping[Path, Normaliser]:
@@ -93,7 +107,9 @@ def _role_normal() -> Mapping[Path, Normaliser]:
         ("spec", side, name): _selector for side in _SIDES for name in _ROLE_SELECTORS
     }
     tools: dict[Path, Normaliser] = {("spec", side, "mcp", "tools"): _set for side in _SIDES}
-    durations: dict[Path, Normaliser] = {(*_OPTIONS, name): _duration for name in _ROLE_DURATIONS}
+    durations: dict[Path, Normaliser] = {
+        (*_OPTIONS, name): _role_duration for name in _ROLE_DURATIONS
+    }
     lists: dict[Path, Normaliser] = {(*_OPTIONS, "enhanced_recording"): _set}
     return {**sides, **tools, **durations, **lists, _EXPIRES: _time}
 
@@ -115,7 +131,7 @@ _ROLE_SELECTORS: Final = (
     "windows_desktop_labels",
     "workload_identity_labels",
 )
-_ROLE_DURATIONS: Final = ("max_session_ttl", "client_idle_timeout", "mfa_verification_interval")
+_ROLE_DURATIONS: Final = ("max_session_ttl", "client_idle_timeout")
 _ROLE_OPTIONS: Final[Mapping[str, Plain]] = {
     "cert_format": "standard",
     "max_session_ttl": "30h0m0s",
@@ -153,7 +169,12 @@ _ROLE_OPTIONS_WITHOUT_DEFAULT: Final = frozenset(
         "ssh_port_forwarding",
     }
 )
-_KUBERNETES_RESOURCES: Final[Mapping[str, Plain]] = {}
+_ANY: Final[Mapping[str, Plain]] = {"name": "*", "namespace": "*", "verbs": ["*"]}
+_KUBERNETES_RESOURCES: Final[Mapping[str, Plain]] = {
+    **dict.fromkeys(("v3", "v4", "v5"), {**_ANY, "kind": "pod"}),
+    "v7": {**_ANY, "kind": "*"},
+    "v8": {**_ANY, "kind": "*", "api_group": "*"},
+}
 
 KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind
@@ -206,3 +227,9 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 def _is_stdio(body: Body) -> bool:
     return bool(body.get("spec", {}).get("mcp", {}).get("command"))
+
+
+def is_set(kind: str, path: Path) -> bool:
+    """Whether the canonical value at `path` is a list in which order means nothing."""
+    normal = KINDS[kind].normal
+    return normal.get(path) is _set or normal.get(path[:-1]) in (_selector, _traits)

@@ -72,7 +72,7 @@ def _absolute(text: str) -> None:
 
 
 def _not_a_boolean(value: object) -> object:
-    """`True == 1`, so `version: true` would pass for `version: 1`."""
+    # True == 1 in Python, so `version: true` would pass for `version: 1`.
     if isinstance(value, bool):
         raise _refuse("site_version", "the site file's version is the number 1", "write version: 1")
     return value

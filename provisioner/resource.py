@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from provisioner.change import Key
@@ -24,19 +25,33 @@ _LABELS: Final = ("metadata", "labels")
 _SERVER_LABELS: Final = ("teleport.dev/", "teleport.internal/")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resource:
-    """One document: what it is called, what it says, and where in the site it comes from."""
+    """One document, desired or live: what it is called, what it says, where in the site it stands."""
 
     key: Key
     body: Body
     at: Place | None = None
 
+    @cached_property
+    def form(self) -> Body:
+        """The canonical form of the body; computed once."""
+        return canonical(self.body)
 
-def owner(body: Body) -> str | None:
-    """Return the site that owns a live document, or None."""
-    site = labels(body).get(SITE_LABEL)
-    return site if isinstance(site, str) else None
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels in the metadata, empty when there are none."""
+        return labels(self.body)
+
+    @property
+    def owner(self) -> str | None:
+        """The site that owns a live resource, or None."""
+        return self.labels.get(SITE_LABEL)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles of a bot, in no order."""
+        return tuple(self.form.get("spec", {}).get("roles", ()))
 
 
 def labels(body: Body) -> Mapping[str, str]:
@@ -45,9 +60,9 @@ def labels(body: Body) -> Mapping[str, str]:
     return found
 
 
-def key_of(body: Body) -> Key:
-    """Return the key of a document. Raises KeyError when kind or name is missing."""
-    return Key(body["kind"], body["metadata"]["name"])
+def resource(body: Body, at: Place | None = None) -> Resource:
+    """Return a document as a resource. Raises KeyError when kind or name is missing."""
+    return Resource(Key(body["kind"], body["metadata"]["name"]), freeze(body), at)
 
 
 def canonical(body: Body) -> Body:
@@ -58,12 +73,12 @@ def canonical(body: Body) -> Body:
     return result
 
 
-def applied_hash(body: Body) -> str:
-    """Return what goes into the label `provisioner/applied`: a hash of the canonical body.
+def applied_hash(form: Body) -> str:
+    """Return what goes into the label `provisioner/applied`: a hash of a canonical body.
 
     The prefix numbers this way of hashing, so that a later one is not taken for drift.
     """
-    return f"1-{sha256(canonical(body))[:32]}"
+    return f"1-{sha256(form)[:32]}"
 
 
 def with_label(body: Body, name: str, value: str) -> Body:
@@ -71,6 +86,17 @@ def with_label(body: Body, name: str, value: str) -> Body:
     metadata = body["metadata"]
     merged = {**metadata, "labels": {**labels(body), name: value}}
     result: Body = freeze({**body, "metadata": merged})
+    return result
+
+
+def without_labels(body: Body, prefix: str) -> Body:
+    """Return a canonical body without the labels whose key begins with `prefix`."""
+    metadata = dict(body["metadata"])
+    kept = {key: value for key, value in labels(body).items() if not key.startswith(prefix)}
+    metadata.pop("labels", None)
+    if kept:
+        metadata["labels"] = kept
+    result: Body = freeze({**body, "metadata": metadata})
     return result
 
 

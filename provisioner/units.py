@@ -14,23 +14,34 @@ _NANOSECONDS: Final = {
     "s": 10**9,
     "m": 60 * 10**9,
     "h": 3600 * 10**9,
+    "d": 24 * 3600 * 10**9,
+    "mo": 30 * 24 * 3600 * 10**9,
+    "y": 365 * 24 * 3600 * 10**9,
 }
-_TERM: Final = re.compile(r"(\d+)(?:\.(\d+))?(ns|us|µs|ms|s|m|h)")
-_DURATION: Final = re.compile(rf"(?:{_TERM.pattern})+")
+_TERM: Final = re.compile(r"(\d+)(?:\.(\d+))?(ns|us|µs|ms|mo|s|m|h|d|y)", re.ASCII)
+_DURATION: Final = re.compile(rf"(?:{_TERM.pattern})+", re.ASCII)
 _TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_CALENDAR: Final = frozenset({"d", "mo", "y"})
 _LONGEST: Final = 32  # characters; Go's largest duration, 2562047h47m16.854775807s, is shorter
 
 
-def nanoseconds(text: str) -> int:
+def nanoseconds(text: str, *, calendar: bool = False) -> int:
     """Return the length of a Go duration such as `1h30m` or `43200s` (https://pkg.go.dev/time).
 
-    Raises ValueError for anything else, for negative lengths and for more than Go can hold.
+    With `calendar`, days, months of 30 and years of 365 days are units too, and `never` is 0, as in
+    Teleport's roles (api/types/duration.go). Raises ValueError for anything else, for negative
+    lengths and for more than Go can hold.
     """
+    if text == "0" or (calendar and text == "never"):
+        return 0
     if len(text) > _LONGEST or not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration")
-    total = sum(_term(*match.groups()) for match in _TERM.finditer(text))
+    terms = [match.groups() for match in _TERM.finditer(text)]
+    if not calendar and any(unit in _CALENDAR for _, _, unit in terms):
+        raise ValueError(f"{text!r}: days and longer are not units here")
+    total = sum(_term(*term) for term in terms)
     if total >= 1 << 63:
         raise ValueError(f"{text!r} is longer than a duration can be")
     return total

@@ -1,0 +1,43 @@
+# `make demo` and `make test` do everything on a fresh machine that has Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DEMO   := .demo
+READY  := $(VENV)/.ready
+
+.PHONY: demo test lint types unit golden bench clean
+
+demo: $(READY)
+	@rm -rf $(DEMO) && mkdir $(DEMO)
+	$(BIN)/provision local init $(DEMO)/cluster.db --from examples/quickstart/live.json
+	$(BIN)/provision apply examples/quickstart/site.yaml --cluster local:$(DEMO)/cluster.db --yes -o $(DEMO)/files
+	$(BIN)/provision apply examples/quickstart/site.yaml --cluster local:$(DEMO)/cluster.db --yes
+
+test: $(READY) lint types unit
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy -p provisioner
+	$(BIN)/mypy tests
+
+unit: $(READY)
+	$(BIN)/pytest -n auto
+
+golden: $(READY)
+	$(BIN)/pytest tests/golden --rewrite-golden
+
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

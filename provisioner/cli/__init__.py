@@ -1,0 +1,97 @@
+"""The command `provision`: streams, environment and exit codes; everything else is below.
+
+Command modules are imported when they are run, so that `provision --help` costs a bare click
+program. This is the one place that catches whatever was not foreseen.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from provisioner import __version__
+from provisioner.errors import ProvisionError
+
+USAGE: Final = 64
+INTERRUPTED: Final = 130
+
+COMMANDS: Final = {
+    "check": "Judge a site file alone: syntax, keys, names, rules.",
+    "render": "Write every file that the site comes to.",
+    "plan": "Show the difference to the live cluster; never writes to it.",
+    "apply": "Plan, judge, ask, apply in order, read back.",
+    "snapshot": "Record the live state, without secrets.",
+    "local": "Make an embedded cluster: one file that behaves as Teleport does.",
+    "doctor": "See whether tctl, versions and permissions will do.",
+    "schema": "Print the site file's JSON Schema.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in `provisioner.cli.NAME` and are imported when needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the commands in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"provisioner.cli.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands from the table, without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="provision")
+def provision() -> None:
+    """Manage Teleport's MCP access as code: one site.yaml, one plan, one apply."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; nothing is raised."""
+    try:
+        code = provision.main(args=argv, prog_name="provision", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except ProvisionError as error:
+        _say(error)
+        return error.exit_code
+    except Exception:  # noqa: BLE001
+        click.echo(traceback.format_exc(), err=True)
+        click.echo("This is a defect of provision, not of your site: please report it.", err=True)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def entry_point() -> None:
+    """Run as a program."""
+    sys.exit(main())
+
+
+def _say(error: ProvisionError) -> None:
+    """Tell the user what went wrong and the cure, on stderr."""
+    show = importlib.import_module("provisioner.cli._base").show_error
+    show(error)
+
+
+__all__ = ["COMMANDS", "INTERRUPTED", "USAGE", "entry_point", "main", "provision"]

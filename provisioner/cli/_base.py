@@ -1,0 +1,195 @@
+"""What the commands share: where to find templates and the cluster, and how to speak."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+import provisioner
+from provisioner import diagnostics, files, terminal
+from provisioner.change import Event, Note, Progress
+from provisioner.cluster import Cluster, WritableCluster
+from provisioner.errors import FileError, ProvisionError, SiteError
+from provisioner.local import LocalCluster
+from provisioner.snapshot import parse
+from provisioner.tctl import Tctl, TctlOptions
+from provisioner.templates import Templates
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TCTL_PAUSES: Final = (1.0, 2.0, 3.0, 5.0, 5.0, 5.0, 5.0, 4.0)
+"""Seconds between read-backs: Teleport answers lists from a cache. 30 in all."""
+
+
+def site_argument(function: F) -> F:
+    """Add the argument SITE."""
+    return click.argument(
+        "site", type=click.Path(path_type=Path), default="site.yaml", envvar="PROVISION_SITE"
+    )(function)
+
+
+def templates_option(function: F) -> F:
+    """Add --templates."""
+    return click.option(
+        "--templates",
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        envvar="PROVISION_TEMPLATES",
+        help="A directory whose templates replace ours of the same name.",
+    )(function)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which cluster, and how it is reached: what the cluster options say."""
+
+    cluster: str
+    tctl: str
+    auth_server: str | None
+    identity: str | None
+
+    def open(self) -> Cluster:
+        """Return the cluster. Raises FileError, ClusterError, click.UsageError."""
+        kind, _, path = self.cluster.partition(":")
+        if kind == "file" and path:
+            return parse(files.read_bytes(Path(path)), path)
+        return self.open_writable()
+
+    def open_writable(self) -> WritableCluster:
+        """Return the cluster, which must be one that can be written to."""
+        kind, _, path = self.cluster.partition(":")
+        if kind == "local" and path:
+            return LocalCluster(Path(path))
+        if self.cluster == "tctl":
+            options = TctlOptions(
+                path=self.tctl, auth_server=self.auth_server, identity=self.identity
+            )
+            return Tctl(options, notify=say_event)
+        if kind == "file" and path:
+            raise click.UsageError("a snapshot cannot be written to: use tctl or local:PATH")
+        raise click.UsageError(f"--cluster {self.cluster}: expected tctl, local:PATH or file:PATH")
+
+    @property
+    def pauses(self) -> tuple[float, ...]:
+        """Seconds between read-backs; only Teleport lags behind itself."""
+        return TCTL_PAUSES if self.cluster == "tctl" else ()
+
+
+_CLUSTER_OPTIONS: Final = (
+    click.option(
+        "--identity",
+        envvar="PROVISION_IDENTITY",
+        help="Identity file for tctl; needs --auth-server.",
+    ),
+    click.option(
+        "--auth-server",
+        envvar="PROVISION_AUTH_SERVER",
+        help="Address of Teleport's auth service or proxy, for tctl.",
+    ),
+    click.option(
+        "--tctl", envvar="PROVISION_TCTL", default="tctl", show_default=True, help="Path of tctl."
+    ),
+    click.option(
+        "--cluster",
+        envvar="PROVISION_CLUSTER",
+        default="tctl",
+        show_default=True,
+        metavar="tctl|local:PATH|file:PATH",
+        help="The live cluster, an embedded one, or a snapshot (read-only).",
+    ),
+)
+
+
+def cluster_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that say which cluster; the command gets them as one `reach`."""
+
+    @functools.wraps(function)
+    def with_reach(
+        cluster: str, tctl: str, auth_server: str | None, identity: str | None, **rest: Any
+    ) -> int:
+        return function(reach=Reach(cluster, tctl, auth_server, identity), **rest)
+
+    for option in _CLUSTER_OPTIONS:
+        with_reach = option(with_reach)
+    return with_reach
+
+
+def color_option(function: F) -> F:
+    """Add --color."""
+    return click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        envvar="PROVISION_COLOR",
+        help="Colours; auto means on terminals, unless NO_COLOR says otherwise.",
+    )(function)
+
+
+def load_templates(override: Path | None) -> Templates:
+    """Return our templates, with those of `override` in their place. Raises SiteError, FileError."""
+    texts = _texts(_shipped())
+    if override is not None:
+        texts.update(_texts(override))
+    return Templates.load(texts)
+
+
+def _shipped() -> Path:
+    """Return where our templates are: in the wheel inside the package, in a checkout beside it."""
+    package = Path(provisioner.__file__).parent
+    inside = package / "templates"
+    return inside if inside.is_dir() else package.parent / "templates"
+
+
+def _texts(root: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(root.rglob("*.j2")):
+        try:
+            found[path.relative_to(root).as_posix()] = files.read_bytes(path).decode()
+        except UnicodeDecodeError as error:
+            raise FileError(f"{path}: not UTF-8 at byte {error.start}") from error
+    return found
+
+
+def paint(color: str, *, err: bool = False) -> terminal.Paint:
+    """Return how to paint on stdout (or stderr): https://no-color.org, FORCE_COLOR, TERM=dumb."""
+    stream = sys.stderr if err else sys.stdout
+    if color == "auto":
+        wanted = bool(os.environ.get("FORCE_COLOR")) or (
+            stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        )
+    else:
+        wanted = color == "always"
+    return terminal.ansi if wanted else terminal.plain
+
+
+def say(text: str) -> None:
+    """Say something to the user that is not data: on stderr."""
+    click.echo(text, err=True)
+
+
+def say_event(event: Event) -> None:
+    """Say what moves on while the cluster works."""
+    if isinstance(event, Note):
+        say(terminal.visible(event.text))
+    elif isinstance(event, Progress) and sys.stderr.isatty():
+        share = f" {event.done}/{event.total}" if event.total else ""
+        click.echo(f"\r\x1b[K{terminal.visible(event.what)}{share} ", err=True, nl=False)
+
+
+def show_error(error: ProvisionError) -> None:
+    """Show an expected failure: what, and the cure."""
+    color = paint("auto", err=True)
+    if isinstance(error, SiteError):
+        say(diagnostics.text(error.problems, color))
+        say(f"\n{diagnostics.summary(error.problems)}")
+        return
+    lines = [terminal.visible(line) for line in error.message.split("\n")]
+    say("\n".join(f"{color('red', 'error')}: {line}" for line in lines))
+    for line in error.hint.split("\n") if error.hint else ():
+        say(f"  = {terminal.visible(line)}")

@@ -1,0 +1,93 @@
+"""provision apply."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from provisioner import outdir, workflow
+from provisioner.change import Event, Plan, Progress
+from provisioner.cli import _base
+from provisioner.cluster import WritableCluster
+from provisioner.errors import ProvisionError, Refused
+from provisioner.judge import MAX_DELETES, Limits, judge
+from provisioner.report import outcome, plan_text
+from provisioner.terminal import Paint
+from provisioner.workflow import Prepared
+
+
+@click.command("apply", short_help="Plan, judge, ask, apply in order, read back.")
+@_base.site_argument
+@click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can be asked.")
+@click.option("--prune", is_flag=True, help="Delete and revoke what is ours and no longer in SITE.")
+@click.option(
+    "--expect", metavar="DIGEST", help="Apply only the plan with this digest; else exit 4."
+)
+@click.option(
+    "--max-deletes", type=click.IntRange(min=0), default=MAX_DELETES, show_default=True,
+    help="How many deletions and revoked grants are allowed.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False),
+    help="Also write what `render` writes.",
+)  # fmt: skip
+@_base.cluster_options
+@_base.templates_option
+@_base.color_option
+def command(
+    site: Path, yes: bool, prune: bool, expect: str | None, max_deletes: int, output: Path | None,
+    reach: _base.Reach,
+    templates: Path | None, color: str,
+) -> int:  # fmt: skip
+    """Bring the live cluster to SITE: plan, judge, ask, apply in order, read back."""
+    paint = _base.paint(color)
+    prepared = workflow.prepare(site, _base.load_templates(templates))
+    live = reach.open_writable()
+    plan = workflow.make_plan(prepared, live, prune=prune)
+    click.echo(plan_text.text(plan, paint))
+    if expect is not None:
+        workflow.same_as(plan, expect)
+    judge(plan, Limits(max_deletes))
+    if output is not None:
+        outdir.write(output, prepared.rendered.files)
+    if plan.changes:
+        _confirm(plan, yes=yes)
+        _carry_out(plan, prepared, live, reach.pauses, paint)
+    return 0
+
+
+def _confirm(plan: Plan, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused(
+            "nobody can be asked here: stdin is not a terminal",
+            hint="after a review of the plan: --yes, best with --expect DIGEST",
+        )
+    answer = click.prompt(
+        f"Apply to {plan.cluster.name}? Only `yes` is a yes", default="no", err=True
+    )
+    if answer != "yes":
+        raise click.Abort
+
+
+def _carry_out(
+    plan: Plan, prepared: Prepared, live: WritableCluster, pauses: tuple[float, ...], paint: Paint
+) -> None:
+    """Apply and tell every outcome as it happens; whatever ends it, say what was not done."""
+    events: list[Event] = []
+    try:
+        for event in workflow.carry_out(plan, prepared, live, pauses=pauses):
+            events.append(event)
+            if isinstance(event, Progress):
+                _base.say_event(event)
+            elif line := outcome.line(event, paint):
+                click.echo(line)
+    except (KeyboardInterrupt, ProvisionError):
+        for line in outcome.unfinished(plan.changes, events):
+            click.echo(line)
+        raise
+    finally:
+        click.echo(f"\n{outcome.summary(plan.changes, events)}.")

@@ -1,0 +1,32 @@
+"""provision check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from provisioner import diagnostics, workflow
+from provisioner.cli import _base
+
+
+@click.command("check", short_help="Judge a site file alone.")
+@_base.site_argument
+@click.option("--format", "layout", type=click.Choice(["text", "json", "github"]), default="text")
+@_base.color_option
+def command(site: Path, layout: str, color: str) -> int:
+    """Judge SITE alone: syntax, keys, names, references and the rules of Teleport.
+
+    Every problem is shown at once, with its place and the cure. Exit code 1 when there are errors.
+    """
+    checked = workflow.check(site)
+    if layout == "json":
+        click.echo(diagnostics.as_json(checked.problems))
+    elif layout == "github":
+        if checked.problems:
+            click.echo(diagnostics.github(checked.problems))
+    else:
+        if checked.problems:
+            click.echo(diagnostics.text(checked.problems, _base.paint(color)) + "\n")
+        click.echo(f"{site}: {diagnostics.summary(checked.problems)}")
+    return 1 if checked.site is None else 0

@@ -1,0 +1,39 @@
+"""provision render."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from provisioner import outdir, workflow
+from provisioner.cli import _base
+
+
+@click.command("render", short_help="Write every file that the site comes to.")
+@_base.site_argument
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
+    help="The directory to write to.",
+)  # fmt: skip
+@click.option(
+    "--check", is_flag=True, help="Compare and write nothing; exit code 2 on a difference."
+)
+@_base.templates_option
+def command(site: Path, output: Path, check: bool, templates: Path | None) -> int:
+    """Write roles, apps, bots, tbot.yaml and client files of SITE to a directory.
+
+    Files that are equal are left alone; only files that an earlier render wrote are removed.
+    """
+    prepared = workflow.prepare(site, _base.load_templates(templates))
+    wanted = prepared.rendered.files
+    difference = outdir.compare(output, wanted) if check else outdir.write(output, wanted)
+    for label, names in (
+        ("missing" if check else "new", difference.missing),
+        ("changed", difference.changed),
+        ("extra", difference.extra),
+    ):
+        for name in names:
+            click.echo(f"{label:<8} {name}")
+    _base.say(f"{output}: {len(wanted)} files, {'different' if difference else 'no difference'}")
+    return 2 if check and difference else 0

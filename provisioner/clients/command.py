@@ -1,0 +1,9 @@
+"""The bare command line of each connection, one a line, for any client that takes a command."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from provisioner.clients._base import Format
+
+FORMAT: Final = Format(file="command.txt", template="clients/command.txt.j2")

@@ -1,0 +1,151 @@
+"""A document becomes a typed site, or every problem it has, each at its place.
+
+pydantic finds what is wrong, `wording` says it, this module points at it. What failed is cut out,
+or replaced by a stand-in, and the rest is read again, so that one wrong type does not hide a
+dangling name further down.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from provisioner.errors import Place, Problem
+from provisioner.model import Site
+from provisioner.source import Document
+from provisioner.values import Plain
+from provisioner.wording import called, described
+
+Loc = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What came of a document.
+
+    `site` is None when there are problems that forbid its use; `partial` is what could be read in
+    any case, for the rules to judge, or None when nothing could.
+    """
+
+    site: Site | None
+    partial: Site | None
+    problems: tuple[Problem, ...]
+
+
+def decode(document: Document) -> Decoded:
+    """Read `document` as a site. Raises nothing: problems are in the result."""
+    if not isinstance(document.value, dict):
+        problem = Problem(
+            "PV042",
+            "error",
+            f"a site file is a mapping, not {called(document.value)}",
+            "begin with `version: 1`, or run `provision init`",
+            document.place(()),
+        )
+        return Decoded(None, None, (problem,))
+    site, errors = _validate(document.value)
+    if site is not None:
+        return Decoded(site, site, ())
+    problems = tuple(_problem(error, document) for error in errors)
+    return Decoded(None, _what_is_left(document.value, errors), problems)
+
+
+def _validate(value: Plain) -> tuple[Site | None, list[ErrorDetails]]:
+    try:
+        return Site.model_validate(value), []
+    except ValidationError as error:
+        return None, error.errors(include_url=False, include_input=True)
+
+
+# --- the rest of a broken site ---------------------------------------------------------------
+
+_STAND_INS: Final[Mapping[Loc, Plain]] = {
+    ("version",): 1,
+    ("site",): "unnamed",
+    ("teleport",): {"proxy": "unnamed.invalid:443"},
+    ("teleport", "proxy"): "unnamed.invalid:443",
+}
+_ROUNDS: Final = 4  # cutting can uncover at most a missing key per level
+
+
+def _what_is_left(value: Plain, errors: Sequence[ErrorDetails]) -> Site | None:
+    """Cut what failed until the rest is valid."""
+    value = copy.deepcopy(value)
+    site: Site | None = None
+    found: Sequence[ErrorDetails] = errors
+    for _ in range(_ROUNDS):
+        # Backwards, so that cutting a list item does not move those still to be cut.
+        for error in sorted(found, key=lambda e: [str(p).zfill(9) for p in e["loc"]], reverse=True):
+            _cut(value, error)
+        site, found = _validate(value)
+        if site is not None:
+            break
+    return site
+
+
+def _cut(value: Plain, error: ErrorDetails) -> None:
+    loc = tuple(part for part in error["loc"] if part != "[key]")
+    if loc in _STAND_INS:
+        _put(value, loc, _STAND_INS[loc])
+        return
+    if error["type"] == "missing":
+        loc = loc[:-1]
+    parent = _at(value, loc[:-1])
+    if not loc or not _holds(parent, loc[-1]):
+        return
+    if len(loc) <= 2 and error["type"] in ("dict_type", "model_type"):  # noqa: PLR2004
+        parent[
+            loc[-1]
+        ] = {}  # the entry exists, whatever it says: references to it are not dangling
+    else:
+        del parent[loc[-1]]
+
+
+def _put(value: Plain, loc: Loc, stand_in: Plain) -> None:
+    parent = _at(value, loc[:-1])
+    if isinstance(parent, dict):
+        parent[loc[-1]] = copy.deepcopy(stand_in)
+
+
+def _at(value: Plain, loc: Loc) -> Plain:
+    for part in loc:
+        if not _holds(value, part):
+            return None
+        value = value[part]
+    return value
+
+
+def _holds(value: Plain, part: str | int) -> bool:
+    if isinstance(value, dict):
+        return part in value
+    return isinstance(value, list) and isinstance(part, int) and part < len(value)
+
+
+def _problem(error: ErrorDetails, document: Document) -> Problem:
+    loc = error["loc"]
+    is_key = "[key]" in loc
+    path = tuple(part for part in loc if part != "[key]")
+    problem = described(error, path)
+    if error["type"] == "missing":
+        return _placed(problem, document, path[:-1], key=True)
+    return _placed(problem, document, path, key=is_key or error["type"] == "extra_forbidden")
+
+
+def _placed(problem: Problem, document: Document, path: Loc, *, key: bool) -> Problem:
+    at = document.key_place(path) if key else document.place(path)
+    line = document.excerpt(at)
+    if problem.code == "PV040" or path[-1:] == ("value",):
+        line = _blanked(line, at, document.place(path))
+    return replace(problem, at=at, excerpt=line)
+
+
+def _blanked(line: str, key: Place, value: Place) -> str:
+    """Take the value off a line: under a mistyped key, or in a header, it may be a secret."""
+    if value == key:
+        return line[: key.column - 1] + "..."
+    return line[: key.end - 1] + ": ..."

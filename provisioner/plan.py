@@ -1,0 +1,257 @@
+"""The difference between a site and a cluster, in the order in which it can be made.
+
+Everything here is a function of values: what is desired, what is live, in; a `Plan` out. Nothing
+here knows how a cluster is reached, and deleting is planning with less desired.
+
+    level   creates, updates      deletes (backwards)
+      0     roles                   8
+      1     apps                    7
+      2     bots, grants            6
+      3     tokens                  5
+      4     roles taken from bots
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from provisioner.change import Change, ClusterInfo, Key, Op, Plan
+from provisioner.compare import compare, create, delete
+from provisioner.errors import Place, Problem, WrongVersion
+from provisioner.holdings import dangling, foreign_bot, refused_by_dangling, roles_of, still_held
+from provisioner.kinds import KINDS
+from provisioner.resource import Resource, equal
+from provisioner.values import sha256
+
+_TAKES: Final = 4
+_LAST: Final = 8
+_DOWNGRADED: Final = "teleport.internal/downgraded"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """An MCP server of the site that somebody else registers; `labels` None: the site does not say."""
+
+    labels: Mapping[str, str] | None
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Everything a plan needs to know of a site.
+
+    `kinds` are in scope: only of these may anything be created, changed or called orphaned.
+    `external_roles` and `servers` must be live; their places say where the site expects them.
+    """
+
+    site: str
+    file: str
+    resources: tuple[Resource, ...]
+    kinds: tuple[str, ...]
+    external_roles: Mapping[str, Place]
+    servers: Mapping[str, Declared]
+
+
+def plan(
+    desired: Desired, live: Iterable[Resource], cluster: ClusterInfo, *, prune: bool = False
+) -> Plan:
+    """Return the plan that brings `live` to `desired`.
+
+    Raises WrongVersion when the cluster serves a downgraded copy of something we manage: writing
+    that back would lose what the copy does not show.
+    """
+    known = {resource.key: resource for resource in live}
+    wanted = {resource.key: resource for resource in desired.resources}
+    _no_downgraded_copies(wanted, known)
+    found = [
+        *_of_the_site(wanted, known, desired.site),
+        *_no_longer_in_the_site(wanted, known, desired, prune=prune),
+        *_of_others(wanted, known, desired, prune=prune),
+    ]
+    found = _with_consequences(found, known)
+    changes = tuple(sorted((c for c in found if not c.op.is_note), key=_position))
+    return Plan(
+        site=desired.site,
+        file=desired.file,
+        cluster=cluster,
+        prune=prune,
+        changes=changes,
+        notes=tuple(sorted((c for c in found if c.op.is_note), key=_note_position)),
+        problems=tuple(_unmet(desired, known, found)),
+        digest=_digest(desired, known, changes, cluster.name, prune=prune),
+        unchanged=len(wanted) - len({c.key for c in found if c.key in wanted}),
+        scope=desired.kinds,
+    )
+
+
+def stage(change: Change) -> int:
+    """Return the step at which a change is made; changes of one stage do not need each other."""
+    level = KINDS[change.key.kind].level
+    if change.op is Op.DELETE:
+        return _LAST - level
+    if change.key.kind == "bot" and set(roles_of(change.before)) - set(roles_of(change.after)):
+        return _TAKES
+    return level
+
+
+def _of_the_site(
+    wanted: Mapping[Key, Resource], known: Mapping[Key, Resource], site: str
+) -> Iterator[Change]:
+    for key, resource in wanted.items():
+        live = known.get(key)
+        if live is None:
+            yield create(resource)
+        elif key.kind != "bot" or live.owner == site:
+            change = compare(resource, live, site)
+            if change is not None:
+                yield change
+
+
+def _no_longer_in_the_site(
+    wanted: Mapping[Key, Resource], known: Mapping[Key, Resource], desired: Desired, *, prune: bool
+) -> Iterator[Change]:
+    for key, live in known.items():
+        if key in wanted or key.kind not in desired.kinds or live.owner != desired.site:
+            continue
+        if prune:
+            yield delete(live)
+        else:
+            yield Change(
+                Op.ORPHAN, key, reason="ours, but no longer in the site", hint="--prune deletes it"
+            )
+
+
+def _of_others(
+    wanted: Mapping[Key, Resource], known: Mapping[Key, Resource], desired: Desired, *, prune: bool
+) -> Iterator[Change]:
+    if "bot" not in desired.kinds:
+        return
+    ours = frozenset(
+        [key.name for key in wanted if key.kind == "role" and key not in known]
+        + [
+            key.name
+            for key, live in known.items()
+            if key.kind == "role" and live.owner == desired.site
+        ]
+    )
+    for key, live in known.items():
+        if key.kind == "bot" and live.owner != desired.site:
+            yield from foreign_bot(live, wanted.get(key), ours, prune=prune)
+
+
+def _with_consequences(found: list[Change], known: Mapping[Key, Resource]) -> list[Change]:
+    """Add what the changes leave behind: bots with missing roles, deleted roles still in use."""
+    bots = {key.name: live.roles for key, live in known.items() if key.kind == "bot"}
+    roles = {key.name for key in known if key.kind == "role"}
+    for change in found:
+        if change.key.kind == "bot" and not change.op.is_note:
+            bots[change.key.name] = roles_of(change.after)
+        if change.key.kind == "role" and change.op is Op.CREATE:
+            roles.add(change.key.name)
+    missing = frozenset(role for held in bots.values() for role in held if role not in roles)
+    settled = [refused_by_dangling(change, missing) for change in found]
+    return [*settled, *still_held(found, bots), *dangling(bots, frozenset(roles))]
+
+
+def _unmet(
+    desired: Desired, known: Mapping[Key, Resource], found: Iterable[Change]
+) -> Iterator[Problem]:
+    """Yield what the site takes for granted and the cluster does not have."""
+    for name, at in desired.external_roles.items():
+        if Key("role", name) not in known:
+            yield Problem(
+                "PV201",
+                "error",
+                f"external role `{name}` does not exist in the cluster",
+                "create it, or take it from the bots that name it",
+                at,
+            )
+    changing = {change.key.name for change in found if change.key.kind == "app"}
+    for name, server in desired.servers.items():
+        if name not in changing:
+            yield from _unserved(name, server, known)
+
+
+def _unserved(name: str, server: Declared, known: Mapping[Key, Resource]) -> Iterator[Problem]:
+    live = known.get(Key("app_server", name)) or known.get(Key("app", name))
+    if live is None:
+        yield Problem(
+            "PV202",
+            "error",
+            f"no agent serves MCP server `{name}`",
+            "start an app_service that serves it, or let the site register it with `app:`",
+            server.at,
+        )
+        return
+    labels = {key: value for key, value in _served_labels(live).items() if not _is_own(key)}
+    if server.labels is not None and not equal(labels, server.labels):
+        yield Problem(
+            "PV203",
+            "error",
+            f"MCP server `{name}` is live with other labels: {_listed(labels)}",
+            "write these labels in the site: roles match what is live",
+            server.at,
+        )
+
+
+def _served_labels(live: Resource) -> Mapping[str, str]:
+    """Return the labels that roles match: an `app_server` wraps the app that its agent serves."""
+    app = live.body.get("spec", {}).get("app", live.body)
+    labels: Mapping[str, str] = app.get("metadata", {}).get("labels") or {}
+    return labels
+
+
+def _is_own(label: str) -> bool:
+    return label.startswith(("teleport.dev/", "teleport.internal/", "provisioner/"))
+
+
+def _listed(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in sorted(labels.items())) or "none"
+
+
+def _no_downgraded_copies(wanted: Mapping[Key, Resource], known: Mapping[Key, Resource]) -> None:
+    for key in wanted.keys() & known.keys():
+        if _DOWNGRADED in known[key].labels:
+            raise WrongVersion(
+                f"the cluster serves {key} in a form downgraded for an older tctl",
+                hint="use a tctl of the cluster's own major version",
+            )
+
+
+def _position(change: Change) -> tuple[int, str, str]:
+    return stage(change), change.key.kind, change.key.name
+
+
+def _note_position(note: Change) -> tuple[int, str, str]:
+    return list(Op).index(note.op), note.key.kind, note.key.name
+
+
+def _digest(
+    desired: Desired,
+    known: Mapping[Key, Resource],
+    changes: Iterable[Change],
+    cluster: str,
+    *,
+    prune: bool,
+) -> str:
+    """Return SITE-CLUSTER-WHOLE: equal exactly when the plans are.
+
+    The two short parts cover what is desired and what is live, so that a digest that no longer
+    holds tells which of them moved. Timestamps, revisions and places are in none of them.
+    """
+    keys = {resource.key for resource in desired.resources}
+    site = [desired.site, prune, [[str(r.key), r.form] for r in _sorted(desired.resources)]]
+    live = [
+        [str(key), resource.form]
+        for key, resource in sorted(known.items())
+        if key.kind in KINDS and (key in keys or resource.owner == desired.site)
+    ]
+    rows = [[change.op, str(change.key), change.before, change.after] for change in changes]
+    whole = [1, cluster, desired.site, prune, rows]
+    return f"{sha256(site)[:8]}-{sha256([cluster, live])[:8]}-{sha256(whole)[:32]}"
+
+
+def _sorted(resources: Iterable[Resource]) -> list[Resource]:
+    return sorted(resources, key=lambda resource: resource.key)

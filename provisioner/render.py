@@ -1,0 +1,216 @@
+"""A site through its templates: the files of all four planes, and the resources for the cluster.
+
+Templates decide how a document looks; this module decides what they are told, and proves that
+what they wrote is one document of the right kind and name that carries the site's label.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+from provisioner import source, units
+from provisioner.change import Key
+from provisioner.clients import FORMATS, Connection
+from provisioner.errors import Place, Problem, SiteError
+from provisioner.kinds import KINDS
+from provisioner.model import App, Bot, Client, Deny, Entry, Identity, Role, Site
+from provisioner.resource import PROTECTED_LABEL, SITE_LABEL, Resource
+from provisioner.templates import Templates
+from provisioner.values import Plain, freeze
+
+Locate = Callable[[tuple[str | int, ...]], Place]
+
+_DIRECTORIES: Final = {"role": "roles", "app": "apps", "bot": "bots", "token": "tokens"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a site comes to: resources for the cluster, and every file by its relative path."""
+
+    resources: tuple[Resource, ...]
+    files: Mapping[str, str]
+
+
+def render(site: Site, templates: Templates, locate: Locate) -> Rendered:
+    """Render every document and file of `site`.
+
+    `locate` gives the place of a path in the site, for errors. Raises SiteError with a problem for
+    every template that fails or writes something else than it was asked for.
+    """
+    problems: list[Problem] = []
+    files: dict[str, str] = {}
+    resources: list[Resource] = []
+    for key, at, context in _documents(site, locate):
+        try:
+            text = templates.render(KINDS[key.kind].template, context, entry=at)
+            resources.append(_parsed(text, key, at, site.site))
+        except SiteError as error:
+            problems.extend(error.problems)
+        else:
+            files[f"{_DIRECTORIES[key.kind]}/{key.name}.yaml"] = text
+    for path, template, at, context in _machine_files(site, locate):
+        try:
+            files[path] = templates.render(template, context, entry=at)
+        except SiteError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise SiteError(tuple(problems))
+    return Rendered(tuple(resources), freeze(files))
+
+
+Documents = Iterator[tuple[Key, Place, Mapping[str, Plain]]]
+
+
+def _documents(site: Site, locate: Locate) -> Documents:
+    for name, role in site.roles.items():
+        yield Key("role", name), locate(("roles", name)), _role(name, role, site.site)
+    for name, server in site.mcp_servers.items():
+        if server.app is not None:
+            context = {**_metadata(name, server, server.labels, site.site), **_app(server.app)}
+            yield Key("app", name), locate(("mcp_servers", name)), context
+    for name, bot in site.bots.items():
+        yield Key("bot", name), locate(("bots", name)), _bot(name, bot, site.site)
+
+
+def _metadata(name: str, entry: Entry, labels: Mapping[str, str], site: str) -> dict[str, Plain]:
+    own = {SITE_LABEL: site, **({PROTECTED_LABEL: "true"} if entry.protected else {})}
+    return {
+        "name": name,
+        "description": entry.description,
+        "labels": {**labels, **own},
+        "expires": entry.expires,
+    }
+
+
+def _role(name: str, role: Role, site: str) -> Mapping[str, Plain]:
+    return {
+        **_metadata(name, role, role.labels, site),
+        "version": role.version,
+        "app_labels": role.app_labels,
+        "app_labels_expression": role.app_labels_expression,
+        "tools": role.tools,
+        "deny": _deny(role.deny) if role.deny else None,
+        "options": role.options,
+        "extra_allow": {},
+        "extra_deny": {},
+        "extra_spec": {},
+    }
+
+
+def _deny(deny: Deny) -> Mapping[str, Plain]:
+    return {
+        "app_labels": deny.app_labels,
+        "app_labels_expression": deny.app_labels_expression,
+        "tools": deny.tools,
+    }
+
+
+def _app(app: App) -> Mapping[str, Plain]:
+    return {
+        "uri": app.uri,
+        "command": app.command,
+        "args": app.args,
+        "run_as_host_user": app.run_as_host_user,
+        "headers": [{"name": header.name, "value": header.value} for header in app.headers],
+        "insecure_skip_verify": app.insecure_skip_verify,
+        "extra_spec": {},
+    }
+
+
+def _bot(name: str, bot: Bot, site: str) -> Mapping[str, Plain]:
+    ttl = bot.max_session_ttl
+    return {
+        **_metadata(name, bot, bot.labels, site),
+        "roles": bot.roles,
+        "traits": [{"name": trait, "values": values} for trait, values in bot.traits.items()],
+        "max_session_ttl": units.proto_duration(units.nanoseconds(ttl)) if ttl else None,
+    }
+
+
+MachineFile = tuple[str, str, Place, Mapping[str, Plain]]
+"""Its path, the template that writes it, the site entry behind it, and what the template is told."""
+
+
+def _machine_files(site: Site, locate: Locate) -> Iterator[MachineFile]:
+    for name, bot in site.bots.items():
+        if bot.identity is None:
+            continue
+        at = locate(("bots", name, "identity"))
+        yield f"tbot/{name}.yaml", "tbot/tbot.yaml.j2", at, _tbot(site, bot.identity)
+        for kind in dict.fromkeys(client.format for client in bot.clients):
+            mine = [client for client in bot.clients if client.format == kind]
+            entries = [
+                entry for client in mine for entry in _connections(site, bot.identity, client)
+            ]
+            layout = FORMATS[kind]
+            path = f"clients/{name}/{layout.file}"
+            yield path, layout.template, locate(("bots", name, "clients")), {"connections": entries}
+
+
+def _tbot(site: Site, identity: Identity) -> Mapping[str, Plain]:
+    """One identity service; tsh needs `allow_reissue` to get a certificate for the app."""
+    service = {
+        "type": "identity",
+        "destination": {"type": "directory", "path": identity.path},
+        "allow_reissue": True,
+    }
+    return {
+        "proxy": site.teleport.proxy,
+        "onboarding": None,
+        "storage": None,
+        "services": [service],
+        "oneshot": None,
+        "diag_addr": None,
+        "credential_ttl": None,
+        "renewal_interval": None,
+    }
+
+
+def _connections(site: Site, identity: Identity, client: Client) -> Iterator[Mapping[str, Plain]]:
+    for server in client.servers:
+        connection = Connection(
+            name=client.name or server,
+            server=server,
+            argv=(
+                *(site.teleport.tsh or "tsh", "mcp", "connect"),
+                *("-i", f"{identity.path.rstrip('/')}/identity"),
+                *("--proxy", site.teleport.proxy, server),
+            ),
+        )
+        yield {**asdict(connection), "line": shlex.join(connection.argv)}
+
+
+def _parsed(text: str, key: Key, at: Place, site: str) -> Resource:
+    """Read a rendered document back. Raises SiteError when it is not what it was asked to be."""
+    template = KINDS[key.kind].template
+    document, problems = source.load(text.encode(), template)
+    if document is None:
+        raise SiteError(tuple(replace(problem, related=(at,)) for problem in problems))
+    found = document.value if isinstance(document.value, dict) else {}
+    metadata = found.get("metadata") if isinstance(found.get("metadata"), dict) else {}
+    wrong = [
+        f"{what} is {value!r}, not {wanted!r}"
+        for what, value, wanted in (
+            ("kind", found.get("kind"), key.kind),
+            ("metadata.name", metadata.get("name"), key.name),
+            (f"label {SITE_LABEL}", (metadata.get("labels") or {}).get(SITE_LABEL), site),
+        )
+        if value != wanted
+    ]
+    if wrong:
+        raise SiteError((_not_as_asked(template, key, at, wrong),))
+    return Resource(key, freeze(found), at)
+
+
+def _not_as_asked(template: str, key: Key, at: Place, wrong: list[str]) -> Problem:
+    return Problem(
+        "PV038",
+        "error",
+        f"the template wrote something else than {key}: {'; '.join(wrong)}",
+        "a template must write one document with the kind, name and labels that it is given",
+        Place(template),
+        (at,),
+    )

@@ -1,0 +1,111 @@
+"""A plan walked once: the rows that every output shows, with all text made visible."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from provisioner.change import Cause, Change, Field, Op, Plan
+from provisioner.terminal import visible
+from provisioner.values import Plain, canonical_json
+
+_UNSAID: Final = ("kind", "metadata.name", 'metadata.labels["provisioner/')
+_ON_AGENTS: Final = (
+    "spec.mcp.command",
+    "spec.mcp.args",
+    "spec.mcp.run_as_host_user",
+    "spec.insecure_skip_verify",
+)
+_CAUSES: Final[dict[Cause, str]] = {
+    "site": "",
+    "cluster": "the cluster moved",
+    "both": "site and cluster moved",
+    "unknown": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One change or note, ready to be shown.
+
+    `fields` are (path, lines) pairs; a line is (sign, text), the sign one of "+", "-", " ".
+    """
+
+    op: Op
+    key: str
+    place: str
+    fields: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    remark: str = ""
+    hint: str = ""
+
+
+def rows(plan: Plan) -> tuple[Row, ...]:
+    """Return every change and note of a plan exactly once, in the order in which they are told."""
+    return tuple(_row(change) for change in (*plan.changes, *plan.notes))
+
+
+def on_agents(plan: Plan) -> tuple[tuple[str, str, str], ...]:
+    """Return (app, path, value) of all that will newly run on, or be trusted by, agents."""
+    return tuple(
+        (visible(change.key.name), field.path, shown(field.after))
+        for change in plan.changes
+        for field in change.fields
+        if change.key.kind == "app" and field.path in _ON_AGENTS and field.after is not None
+    )
+
+
+def counts(plan: Plan) -> dict[str, int]:
+    """Return how many changes and notes of each operation there are; zeros are left out."""
+    found = Counter(change.op.value for change in (*plan.changes, *plan.notes))
+    return {op.value: found[op.value] for op in Op if found[op.value]}
+
+
+def shown(value: Plain) -> str:
+    """Return a value as one line of visible text; plain text stands without quotes."""
+    if isinstance(value, str):
+        return visible(value) or '""'
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return visible(", ".join(value)) or "none"
+    return visible(canonical_json(value))
+
+
+def _row(change: Change) -> Row:
+    remark = change.reason or _CAUSES[change.cause]
+    return Row(
+        change.op,
+        visible(str(change.key)),
+        visible(str(change.at)) if change.at else "",
+        tuple(
+            (visible(field.path), tuple(_lines(field)))
+            for field in change.fields
+            if not field.path.startswith(_UNSAID)
+        ),
+        visible(remark),
+        visible(change.hint),
+    )
+
+
+def _lines(field: Field) -> Iterable[tuple[str, str]]:
+    if field.added or field.removed:
+        yield from (("-", visible(item)) for item in field.removed)
+        yield from (("+", visible(item)) for item in field.added)
+        return
+    if field.before is not None:
+        yield "-", shown(field.before)
+    if field.after is not None:
+        yield "+", shown(field.after)
+
+
+STYLES: Final[dict[Op, str]] = {
+    Op.CREATE: "green",
+    Op.UPDATE: "yellow",
+    Op.DELETE: "red",
+    Op.GRANT: "green",
+    Op.REVOKE: "red",
+    Op.CONFLICT: "red",
+    Op.DANGLING: "red",
+    Op.ORPHAN: "cyan",
+    Op.UNOWNED: "dim",
+}

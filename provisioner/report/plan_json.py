@@ -1,0 +1,72 @@
+"""A plan as data.
+
+`format_version`: readers ignore keys they do not know, and refuse another major.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from provisioner import __version__, diagnostics
+from provisioner.change import Change, Field, Plan
+from provisioner.report._base import counts
+from provisioner.values import Plain, sha256, thaw
+
+
+def as_json(plan: Plan, created_at: datetime) -> str:
+    """Return the plan as one JSON document, in a stable order; `created_at` is not in the digest."""
+    return json.dumps(document(plan, created_at), indent=2, ensure_ascii=False)
+
+
+def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
+    """Return the plan as plain values."""
+    return {
+        "format_version": "1.0",
+        "tool": f"provision {__version__}",
+        "created_at": created_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "site": plan.site,
+        "file": plan.file,
+        "cluster": {
+            "name": plan.cluster.name,
+            "version": plan.cluster.version,
+            "client": plan.cluster.client,
+            "via": plan.cluster.via,
+        },
+        "mode": "prune" if plan.prune else "apply",
+        "scope": list(plan.scope),
+        "changes": [_change(change) for change in plan.changes],
+        "notes": [_change(note) for note in plan.notes],
+        "problems": [diagnostics.entry(problem) for problem in plan.problems],
+        "summary": {**counts(plan), "unchanged": plan.unchanged},
+        "digest": plan.digest,
+    }
+
+
+def _change(change: Change) -> dict[str, Plain]:
+    return {
+        "id": str(change.key),
+        "kind": change.key.kind,
+        "name": change.key.name,
+        "action": change.op.value,
+        "cause": change.cause,
+        "reason": change.reason,
+        "hint": change.hint,
+        "fields": [_field(field) for field in change.fields],
+        "before": thaw(change.before) or None,
+        "after": thaw(change.after) or None,
+        "source": _source(change),
+        "digest": sha256([change.op, str(change.key), change.before, change.after])[:32],
+    }
+
+
+def _field(field: Field) -> dict[str, Plain]:
+    shared = {"path": field.path, "before": thaw(field.before), "after": thaw(field.after)}
+    if field.added or field.removed:
+        return {**shared, "added": list(field.added), "removed": list(field.removed)}
+    return shared
+
+
+def _source(change: Change) -> dict[str, Plain] | None:
+    at = change.at
+    return {"file": at.file, "line": at.line, "column": at.column} if at else None

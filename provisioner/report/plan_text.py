@@ -1,0 +1,84 @@
+"""A plan as text for a terminal or a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from provisioner import diagnostics
+from provisioner.change import Op, Plan
+from provisioner.report._base import STYLES, Row, counts, on_agents, rows
+from provisioner.terminal import Paint, visible
+
+_VERBS: Final[dict[Op, str]] = {
+    Op.CREATE: "to create",
+    Op.UPDATE: "to update",
+    Op.DELETE: "to delete",
+    Op.GRANT: "to grant",
+    Op.REVOKE: "to revoke",
+    Op.CONFLICT: "in conflict",
+    Op.DANGLING: "broken",
+    Op.ORPHAN: "orphaned",
+    Op.UNOWNED: "not ours",
+}
+_SIGNS: Final = {"+": "green", "-": "red", " ": "dim"}
+
+
+def text(plan: Plan, paint: Paint) -> str:
+    """Return the whole plan, what matters most to a reviewer first."""
+    parts = [_title(plan, paint), *_agents(plan, paint)]
+    listed = rows(plan)
+    if listed:
+        parts.append("\n".join(line for row in listed for line in _row(row, paint)))
+    if plan.problems:
+        parts.append(diagnostics.text(plan.problems, paint))
+    parts.append(_end(plan, paint))
+    return "\n\n".join(parts) + "\n"
+
+
+def summary(plan: Plan) -> str:
+    """Return one line of counts, such as `1 to create, 1 to grant, 12 unchanged`."""
+    words = [f"{number} {_VERBS[Op(op)]}" for op, number in counts(plan).items()]
+    return ", ".join([*words, f"{plan.unchanged} unchanged"])
+
+
+def _title(plan: Plan, paint: Paint) -> str:
+    where = visible(f"{plan.cluster.name} (Teleport {plan.cluster.version}, {plan.cluster.via})")
+    mode = ", pruning" if plan.prune else ""
+    return f"{paint('bold', 'Plan')} for {visible(plan.file)} -> {where}{mode}"
+
+
+def _agents(plan: Plan, paint: Paint) -> Iterator[str]:
+    found = on_agents(plan)
+    if found:
+        lines = [f"  {app}  {path.removeprefix('spec.')}: {value}" for app, path, value in found]
+        yield "\n".join([paint("bold", "RUNS ON YOUR AGENTS"), *lines])
+
+
+def _row(row: Row, paint: Paint) -> Iterator[str]:
+    head = paint(STYLES[row.op], f"{row.op.symbol} {row.key}")
+    yield f"{head}{' ' * max(2, 36 - len(row.key))}{paint('dim', row.place)}".rstrip()
+    if row.remark:
+        yield f"    {row.remark}"
+    if row.hint:
+        yield f"    = {row.hint}"
+    width = max((len(path) for path, _ in row.fields), default=0)
+    for path, lines in row.fields:
+        label = path
+        for sign, value in lines:
+            yield f"    {label:<{width}}  {paint(_SIGNS[sign], f'{sign} {value}')}"
+            label = ""
+
+
+def _end(plan: Plan, paint: Paint) -> str:
+    if not plan.changes:
+        extra = f" ({summary(plan)})" if plan.notes else ""
+        return f"{paint('bold', 'No changes.')}{extra}"
+    prune = " --prune" if plan.prune else ""
+    return "\n".join(
+        [
+            f"{paint('bold', 'Plan:')} {summary(plan)}.",
+            f"Digest: {plan.digest}",
+            f"Apply exactly this: provision apply {visible(plan.file)}{prune} --expect {plan.digest}",
+        ]
+    )

@@ -1,0 +1,160 @@
+"""Rules about bots and their clients."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from provisioner import units
+from provisioner.clients import FORMATS
+from provisioner.model import Site
+from provisioner.rules._base import Finding, Rule
+
+_LONGEST_SESSION: Final = "168h"
+
+
+def _unknown_role(site: Site) -> Iterator[Finding]:
+    known = [*site.roles, *site.external_roles]
+    for name, bot in site.bots.items():
+        for index, role in enumerate(bot.roles):
+            if role not in known and not role.startswith("bot-"):
+                yield Finding(
+                    ("bots", name, "roles", index),
+                    f"bot {name} names role {role}, which is not in this site",
+                    _meant(role, known) or "add it under roles, or list it in external_roles",
+                )
+
+
+def _unknown_server(site: Site) -> Iterator[Finding]:
+    for name, bot in site.bots.items():
+        for index, client in enumerate(bot.clients):
+            for at, server in enumerate(client.servers):
+                if server not in site.mcp_servers:
+                    yield Finding(
+                        ("bots", name, "clients", index, "servers", at),
+                        f"bot {name}: a client names MCP server {server}, which is not in this site",
+                        _meant(server, site.mcp_servers) or "add it under mcp_servers",
+                    )
+
+
+def _generated_role(site: Site) -> Iterator[Finding]:
+    for name, bot in site.bots.items():
+        for index, role in enumerate(bot.roles):
+            if role.startswith("bot-"):
+                yield Finding(
+                    ("bots", name, "roles", index),
+                    f"bot {name} names {role}: roles that begin with bot- are Teleport's own, "
+                    "one for each bot",
+                    "name the role that allows something",
+                )
+
+
+def _bot_prefix(site: Site) -> Iterator[Finding]:
+    for name in site.bots:
+        if name.startswith("bot-"):
+            yield Finding(
+                ("bots", name),
+                f"bot {name}: Teleport puts bot- before the name itself, for the bot's user and role",
+                f"call it {name.removeprefix('bot-') or 'by another name'}",
+                on_key=True,
+            )
+
+
+def _twice(site: Site) -> Iterator[Finding]:
+    for name, bot in site.bots.items():
+        for index, role in enumerate(bot.roles):
+            first = bot.roles.index(role)
+            if first != index:
+                yield Finding(
+                    ("bots", name, "roles", index),
+                    f"bot {name} names role {role} twice",
+                    "remove one of them",
+                    related=(("bots", name, "roles", first),),
+                )
+
+
+def _long_session(site: Site) -> Iterator[Finding]:
+    for name, bot in site.bots.items():
+        ttl = bot.max_session_ttl
+        if ttl and units.nanoseconds(ttl) > units.nanoseconds(_LONGEST_SESSION):
+            yield Finding(
+                ("bots", name, "max_session_ttl"),
+                f"bot {name}: Teleport issues nothing for longer than {_LONGEST_SESSION}",
+                f"write {_LONGEST_SESSION} or less",
+            )
+
+
+def _no_session(site: Site) -> Iterator[Finding]:
+    for name, bot in site.bots.items():
+        if bot.max_session_ttl and not units.nanoseconds(bot.max_session_ttl):
+            yield Finding(
+                ("bots", name, "max_session_ttl"),
+                f"bot {name}: Teleport takes 0 for 30h",
+                "leave it out for 12h, or write the duration that is meant",
+            )
+
+
+def _no_values(site: Site) -> Iterator[Finding]:
+    for name, bot in site.bots.items():
+        for trait, values in bot.traits.items():
+            if not values:
+                yield Finding(
+                    ("bots", name, "traits", trait),
+                    f"bot {name}: Teleport forgets trait {trait}, which has no values",
+                    "give it a value, or remove it",
+                    on_key=True,
+                )
+
+
+def _no_identity(site: Site) -> Iterator[Finding]:
+    for name, bot in site.bots.items():
+        if bot.clients and bot.identity is None:
+            yield Finding(
+                ("bots", name, "clients"),
+                f"bot {name} has clients but no identity: they need the file that tbot writes",
+                "add identity: {path: /opt/machine-id}",
+                on_key=True,
+            )
+
+
+def _unknown_format(site: Site) -> Iterator[Finding]:
+    for name, bot in site.bots.items():
+        for index, client in enumerate(bot.clients):
+            if client.format not in FORMATS:
+                yield Finding(
+                    ("bots", name, "clients", index, "format"),
+                    f"bot {name}: there is no client format {client.format}",
+                    _meant(client.format, FORMATS) or f"there are: {', '.join(FORMATS)}",
+                )
+
+
+def _one_name_for_many(site: Site) -> Iterator[Finding]:
+    for name, bot in site.bots.items():
+        for index, client in enumerate(bot.clients):
+            if client.name and len(client.servers) > 1:
+                yield Finding(
+                    ("bots", name, "clients", index, "name"),
+                    f"bot {name}: one entry name for {len(client.servers)} servers",
+                    "give each server a client of its own, or leave the name out",
+                )
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+RULES: Final = (
+    Rule("PV130", "error", "unknown role", _unknown_role),
+    Rule("PV131", "error", "unknown MCP server", _unknown_server),
+    Rule("PV132", "error", "bot that names a generated role", _generated_role),
+    Rule("PV133", "error", "bot name that begins with bot-", _bot_prefix),
+    Rule("PV134", "error", "role named twice", _twice),
+    Rule("PV135", "warning", "session longer than Teleport issues", _long_session),
+    Rule("PV136", "error", "session of no length", _no_session),
+    Rule("PV137", "error", "trait without values", _no_values),
+    Rule("PV138", "error", "client without identity", _no_identity),
+    Rule("PV139", "error", "unknown client format", _unknown_format),
+    Rule("PV140", "error", "one entry name for several servers", _one_name_for_many),
+)

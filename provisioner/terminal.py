@@ -1,0 +1,48 @@
+"""What may reach a terminal: visible text only, and styles where they are wanted."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Final
+
+# Control, format (bidi, zero-width, tags), surrogate, private, unassigned, line and paragraph ends.
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_SUSPECT: Final = re.compile(r"[^\x20-\x7e]")
+
+
+Paint = Callable[[str, str], str]
+"""Gives a text a style: "red", "green", "yellow", "cyan", "bold" or "dim"."""
+
+_ANSI: Final = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
+
+
+def plain(_style: str, text: str) -> str:
+    """Paint nothing."""
+    return text
+
+
+def ansi(style: str, text: str) -> str:
+    """Paint for a terminal that knows ANSI colours."""
+    return f"\x1b[{_ANSI[style]}m{text}\x1b[0m"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return `1 error`, `2 errors`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def visible(text: str) -> str:
+    r"""Return `text` with every character that is not plainly visible as a `\x1b`-style escape."""
+    return _SUSPECT.sub(_shown, text)
+
+
+def _shown(match: re.Match[str]) -> str:
+    char = match[0]
+    if unicodedata.category(char) not in _UNSEEN and char != "\N{NO-BREAK SPACE}":
+        return char
+    code = ord(char)
+    if code <= 0xFF:  # noqa: PLR2004
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004

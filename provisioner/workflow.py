@@ -1,0 +1,196 @@
+"""What happens when one types `plan`: load -> render -> read -> plan -> judge -> apply -> read back.
+
+Each function does one step with the last one's result and can be tested alone. Nothing here prints;
+the shell above shows what comes back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from provisioner import files, source
+from provisioner.apply import apply
+from provisioner.change import Done, Event, Note, Plan, Progress
+from provisioner.cluster import Cluster, Scope, WritableCluster
+from provisioner.decode import decode
+from provisioner.errors import NotApplied, Place, Problem, SiteError, Stale
+from provisioner.gate import gate
+from provisioner.model import Site
+from provisioner.plan import Declared, Desired, plan
+from provisioner.render import Rendered, render
+from provisioner.resource import resource
+from provisioner.rules import Finding, Rule, findings
+from provisioner.source import Document, Step
+from provisioner.templates import Templates
+
+READ: Final = ("role", "bot", "app", "app_server")
+_SCOPES: Final[Mapping[str, str]] = {"roles": "role", "mcp_servers": "app", "bots": "bot"}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A site file as far as it can be judged alone; `site` is None while it has errors."""
+
+    site: Site | None
+    document: Document | None
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A site without errors, and all that it renders to."""
+
+    site: Site
+    document: Document
+    warnings: tuple[Problem, ...]
+    rendered: Rendered
+
+
+def check(path: Path) -> Checked:
+    """Read and judge a site file. Raises FileError; whatever is wrong inside is in the result."""
+    document, problems = source.load(files.read_bytes(path), str(path))
+    if document is None:
+        return Checked(None, None, problems)
+    decoded = decode(document)
+    found = [*problems, *decoded.problems]
+    if decoded.partial is not None:
+        found += [_problem(rule, finding, document) for rule, finding in findings(decoded.partial)]
+    ordered = tuple(sorted(found, key=lambda problem: problem.at or Place("")))
+    failed = any(problem.severity == "error" for problem in ordered)
+    return Checked(None if failed else decoded.site, document, ordered)
+
+
+def prepare(path: Path, templates: Templates) -> Prepared:
+    """Check a site file and render it. Raises FileError, and SiteError with every problem."""
+    checked = check(path)
+    if checked.site is None or checked.document is None:
+        raise SiteError(checked.problems)
+    rendered = render(checked.site, templates, checked.document.key_place)
+    return Prepared(checked.site, checked.document, checked.problems, rendered)
+
+
+def make_plan(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Plan:
+    """Read the cluster and plan. Raises WrongVersion before it reads, and ClusterError."""
+    info = cluster.info()
+    gate(info, prepared.site)
+    live = [resource(body) for body in cluster.read(Scope(READ, prepared.site.site))]
+    made = plan(_desired(prepared), live, info, prune=prune)
+    unmet = tuple(_with_excerpt(problem, prepared.document) for problem in made.problems)
+    return replace(made, problems=(*prepared.warnings, *unmet))
+
+
+def same_as(plan: Plan, expected: str) -> None:
+    """Let a plan pass that has the approved digest. Raises Stale that says which side moved."""
+    if plan.digest == expected:
+        return
+    parts = expected.split("-")
+    if len(parts) != len(plan.digest.split("-")):
+        raise Stale(f"{expected} is not a digest", hint=f"the plan's digest is now {plan.digest}")
+    moved = [
+        side
+        for side, old, new in zip(
+            ("the site", "the cluster"), parts, plan.digest.split("-"), strict=False
+        )
+        if old != new
+    ]
+    raise Stale(
+        f"this is not the plan that was approved: {' and '.join(moved) or 'what is planned'} moved",
+        hint=f"review the plan above; its digest is {plan.digest}",
+    )
+
+
+def carry_out(
+    made: Plan,
+    prepared: Prepared,
+    cluster: WritableCluster,
+    *,
+    pauses: Sequence[float] = (),
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Event]:
+    """Apply a judged plan, then read back until the cluster is as planned.
+
+    `pauses` are the seconds between readings, for a cluster that answers from a cache. Raises
+    ClusterError, and NotApplied when a change failed or the cluster did not keep something.
+    """
+    failed = 0
+    for event in apply(made, cluster):
+        failed += isinstance(event, Done) and event.error is not None
+        yield event
+    if failed:
+        raise NotApplied(
+            "not everything was applied",
+            hint="mend what failed and run apply again: what is done is not done twice",
+        )
+    yield Progress("reading back")
+    left = _settled(prepared, cluster, made.prune, pauses, sleep)
+    if left.changes:
+        raise NotApplied(_not_kept(left), hint="run `provision plan` to see the difference")
+    if any(change.key.kind == "bot" for change in made.changes):
+        yield Note(
+            "Bots get a change of roles when tbot next renews (every 20 minutes by default)."
+        )
+
+
+def _settled(
+    prepared: Prepared,
+    cluster: Cluster,
+    prune: bool,
+    pauses: Sequence[float],
+    sleep: Callable[[float], None],
+) -> Plan:
+    left = make_plan(prepared, cluster, prune=prune)
+    for pause in pauses:
+        if not left.changes:
+            break
+        sleep(pause)
+        left = make_plan(prepared, cluster, prune=prune)
+    return left
+
+
+def _not_kept(left: Plan) -> str:
+    lost = [f"{change.key} {field.path}" for change in left.changes for field in change.fields]
+    return f"the cluster accepted the changes but did not keep: {', '.join(lost)}"
+
+
+def _desired(prepared: Prepared) -> Desired:
+    site, at = prepared.site, prepared.document
+    return Desired(
+        site=site.site,
+        file=at.file,
+        resources=prepared.rendered.resources,
+        kinds=tuple(kind for collection, kind in _SCOPES.items() if site.manages(collection)),
+        external_roles={
+            name: at.place(("external_roles", index))
+            for index, name in enumerate(site.external_roles)
+        },
+        servers={
+            name: Declared(
+                server.labels if "labels" in server.model_fields_set else None,
+                at.key_place(("mcp_servers", name)),
+            )
+            for name, server in site.mcp_servers.items()
+        },
+    )
+
+
+def _problem(rule: Rule, finding: Finding, document: Document) -> Problem:
+    locate = document.key_place if finding.on_key else document.place
+    related = tuple(_place_of(path, document) for path in finding.related)
+    bare = Problem(
+        rule.code, rule.severity, finding.message, finding.hint, locate(finding.path), related
+    )
+    return _with_excerpt(bare, document)
+
+
+def _place_of(path: tuple[Step, ...], document: Document) -> Place:
+    return document.key_place(path)
+
+
+def _with_excerpt(problem: Problem, document: Document) -> Problem:
+    if problem.at is None or problem.excerpt:
+        return problem
+    return replace(problem, excerpt=document.excerpt(problem.at))
