@@ -162,7 +162,7 @@ def _recognise(db: sqlite3.Connection, path: Path) -> None:
         (application,) = _one(db, "PRAGMA application_id")
         (schema,) = _one(db, "PRAGMA user_version")
     except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
+        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
             raise
         application, schema = 0, 0
     if application != APPLICATION_ID:

@@ -252,8 +252,9 @@ METADATA: Final = {
     "description": text,
     "labels": text_map,
     "expires": time,
+    "revision": lambda _server, _value, _path: None,  # a client's word on it is not heeded
 }
-"""Fields of types.Metadata; what a client says of `revision` is not kept."""
+"""Fields of types.Metadata."""
 
 
 def check_metadata(metadata: Mapping[str, Any]) -> None:

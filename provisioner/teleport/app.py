@@ -155,7 +155,7 @@ def _fill_in(app: dict[str, Any], server: Server) -> None:
         spec["uri"] = f"cloud://{spec['cloud']}"
     if not spec["uri"] and "mcp" in spec:
         spec["uri"] = _STDIO
-    labels[ORIGIN_LABEL] = "dynamic"
+    labels[ORIGIN_LABEL] = labels.get(ORIGIN_LABEL) or "dynamic"
     if server.has(MCP) and spec["uri"].startswith(_MCP_SCHEMES):
         app["sub_kind"] = "mcp"
         if server.has(_SINCE_SUB_KIND_LABEL):

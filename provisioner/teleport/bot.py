@@ -30,7 +30,7 @@ _TEXT: Final = "string"
 _DURATION: Final = "google.protobuf.Duration"
 _TIME: Final = "google.protobuf.Timestamp"
 _YEAR_9999: Final = 253_370_764_800  # seconds from 1970
-_SECONDS: Final = re.compile(r"\d{1,12}(?:\.\d{1,9})?s", re.ASCII)
+_SECONDS: Final = re.compile(r"(-?)(\d{1,9}(?:\.\d{1,9})?s)", re.ASCII)
 _BOT: Final[Mapping[str, Any]] = {
     "kind": _TEXT,
     "sub_kind": _TEXT,
@@ -247,9 +247,11 @@ class _Reader:
 
     def duration(self, value: str, name: str) -> str:
         """Return the length in Go's form."""
-        if not _SECONDS.fullmatch(value):
+        match = _SECONDS.fullmatch(value)
+        if match is None:
             raise self._invalid(value, _DURATION, name)
-        return units.go_duration(units.nanoseconds(value))
+        sign, length = match.groups()
+        return sign + units.go_duration(units.nanoseconds(length))
 
     def time(self, value: str, name: str) -> str:
         """Return the time in UTC."""

@@ -167,7 +167,9 @@ _OPTIONS: Final = struct(
         "ssh_file_copy": option,
         "require_session_mfa": _require_session_mfa,
         "device_trust_mode": text,
-        "idp": struct({"saml": struct({"enabled": option})}),
+        "idp": struct(
+            {"saml": Field(struct({"enabled": Field(option, None)}), None)},
+        ),
         "mfa_verification_interval": integer,
         "web_terminal_clipboard_mode": Field(text, since=(18, 8, 3)),
     }
@@ -175,6 +177,7 @@ _OPTIONS: Final = struct(
 _ROLE: Final[Decode] = struct(
     {
         "kind": text,
+        "sub_kind": text,
         "version": text,
         "metadata": embedded(struct(METADATA)),
         "spec": embedded(

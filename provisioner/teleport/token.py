@@ -143,11 +143,18 @@ def _check_kubernetes(block: dict[str, Any], _method: str) -> None:
             raise Rejected(
                 f'{where} should be in format "namespace:service_account", got "{account}" instead'
             )
-    kind = block.setdefault("type", "in_cluster")
-    if kind == "in_cluster" and "static_jwks" in block:
-        raise Rejected('spec.kubernetes:\n\tstatic_jwks: must not be set when type is "in_cluster"')
-    if kind == "static_jwks" and "jwks" not in block.get("static_jwks", {}):
-        raise Rejected('spec.kubernetes:\n\tstatic_jwks: must be set when type is "static_jwks"')
+    kind, keys = block.setdefault("type", "in_cluster"), block.get("static_jwks")
+    refusal = ""
+    if kind not in ("in_cluster", "static_jwks"):
+        refusal = f'type: must be one of (in_cluster, static_jwks), got "{kind}"'
+    elif kind == "in_cluster" and keys is not None:
+        refusal = 'static_jwks: must not be set when type is "in_cluster"'
+    elif kind == "static_jwks" and keys is None:
+        refusal = 'static_jwks: must be set when type is "static_jwks"'
+    elif kind == "static_jwks" and "jwks" not in (keys or {}):
+        refusal = 'static_jwks.jwks: must be set when type is "static_jwks"'
+    if refusal:
+        raise Rejected(f"spec.kubernetes:\n\t{refusal}")
 
 
 def _check_bound_keypair(block: dict[str, Any], _method: str) -> None:

@@ -146,6 +146,6 @@ _TOKEN: Final[Decode] = struct(
 def read(server: Server, body: Body) -> dict[str, Any]:
     """Return the fields of a token document. Raises Rejected."""
     if body.get("version") != "v2":
-        raise Rejected(f'token resource version "{body.get("version") or ""}" is not supported')
+        raise Rejected(f"server resource version {body.get('version') or ''} is not supported")
     token: dict[str, Any] = _TOKEN(server, body, "")
     return token
