@@ -1,0 +1,161 @@
+"""What the texts in a role match, and what sets of them have in common.
+
+A question about all possible names is answered yes or no with a name as the proof, or left
+undecided with the reason; a proof has always been checked by RE2 itself. Names are non-empty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal
+
+from provisioner.patterns import automata, regex
+from provisioner.patterns._base import (
+    Chars,
+    Choice,
+    Edge,
+    Node,
+    PatternError,
+    Repeat,
+    Row,
+    Undecided,
+    chars,
+)
+from provisioner.patterns.matcher import (
+    Kind,
+    LabelMatch,
+    LabelSelector,
+    Pattern,
+    compile_pattern,
+    matches_any,
+)
+
+__all__ = [
+    "Answer",
+    "Kind",
+    "LabelMatch",
+    "LabelSelector",
+    "Pattern",
+    "PatternError",
+    "Trap",
+    "compile_pattern",
+    "covers",
+    "find",
+    "matches_any",
+    "overlap",
+    "traps",
+]
+
+Group = Sequence[Pattern]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Yes (True), no (False) or undecided (None, for a `reason`); `name` is the proof."""
+
+    value: bool | None
+    name: str | None = None
+    reason: str = ""
+
+
+def overlap(one: Pattern, other: Pattern) -> Answer:
+    """Say whether there is a name that both match. The proof of a yes is such a name."""
+    return find([[one], [other]])
+
+
+def covers(wide: Pattern, narrow: Pattern) -> Answer:
+    """Say whether `wide` matches all that `narrow` matches. The proof of a no is a name it misses."""
+    missed = find([[narrow]], [wide])
+    return Answer(None if missed.value is None else not missed.value, missed.name, missed.reason)
+
+
+def find(wanted: Iterable[Group], unwanted: Group = ()) -> Answer:
+    """Say whether a name exists that some pattern of each group matches, and no unwanted one.
+
+    The proof of a yes is a short one. "Is anything that `asked` matches allowed?" is `find([[asked], allow], deny)`.
+    """
+    groups = tuple(frozenset(group) for group in wanted)
+    return _find(groups, frozenset(unwanted))
+
+
+@lru_cache(maxsize=20_000)
+def _find(wanted: tuple[frozenset[Pattern], ...], unwanted: frozenset[Pattern]) -> Answer:
+    def fits(name: str) -> bool:
+        return all(any(p.matches(name) for p in group) for group in wanted) and not any(
+            pattern.matches(name) for pattern in unwanted
+        )
+
+    literals = sorted({p.text for group in wanted for p in group if p.kind == "literal"} - {""})
+    for literal in literals:
+        if fits(literal):
+            return Answer(value=True, name=literal)
+    # No literal will do, so only what is not a literal can be of help now.
+    groups = [frozenset(p for p in group if p.kind != "literal") for group in wanted]
+    if not all(groups):
+        return Answer(value=False)
+    try:
+        name = automata.shortest([_automaton(group) for group in groups], _automaton(unwanted))
+    except Undecided as why:
+        return Answer(None, reason=str(why))
+    if name is None:
+        return Answer(value=False)
+    if not fits(name):
+        return Answer(None, reason=f"RE2 does not take {name!r} for an example")
+    return Answer(value=True, name=name)
+
+
+@lru_cache(maxsize=5_000)
+def _automaton(patterns: frozenset[Pattern]) -> automata.Automaton:
+    return automata.Automaton(_tree(p) for p in sorted(patterns, key=lambda p: p.text))
+
+
+@lru_cache(maxsize=20_000)
+def _tree(pattern: Pattern) -> Node:
+    if pattern.kind == "regex":
+        return regex.parse(pattern.text)
+    star = Repeat(Chars(regex.LINE), 0, None)
+    middle = (star if char == "*" else Chars(chars(char)) for char in pattern.text)
+    return Row((Edge("begin"), *middle, Edge("end")))
+
+
+Trap = Literal["half anchored", "loosely anchored", "looks like a regex", "matches everything"]
+"""How a pattern can mean something else than it seems to.
+
+half anchored: `^` without `$` or the reverse, so not a regular expression but a literal.
+loosely anchored: a regular expression that is not tied to both ends, such as `^a|b$`.
+looks like a regex: is none; `read_.*` wants a dot.
+matches everything: every name that `*` matches.
+"""
+
+_REGEX_LIKE: Final = re.compile(r"\.[*+]|\\\w|\[.+\]|\(.*\)|\|")
+
+
+def traps(pattern: Pattern) -> tuple[Trap, ...]:
+    """Return the traps that `pattern` is in, in a fixed order."""
+    found: list[Trap] = []
+    if pattern.kind != "regex" and (pattern.text.startswith("^") or pattern.text.endswith("$")):
+        found.append("half anchored")
+    elif pattern.kind != "regex" and _REGEX_LIKE.search(pattern.text):
+        found.append("looks like a regex")
+    if pattern.kind == "regex" and not _tied(pattern):
+        found.append("loosely anchored")
+    if covers(pattern, compile_pattern("*")).value:
+        found.append("matches everything")
+    return tuple(found)
+
+
+def _tied(pattern: Pattern) -> bool:
+    try:
+        tree = _tree(pattern)
+    except Undecided:
+        return True
+    options = tree.options if isinstance(tree, Choice) else (tree,)
+    return all(
+        isinstance(option, Row)
+        and option.items[:1] == (Edge("begin"),)
+        and option.items[-1:] == (Edge("end"),)
+        for option in options
+    )
