@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from provisioner.errors import Place, Problem
-from provisioner.model import Site
+from provisioner.model import Bot, Map, Role, Server, Site
 from provisioner.source import Document
-from provisioner.values import Plain
+from provisioner.values import Plain, nothing
 from provisioner.wording import called, described
 
 Loc = tuple[str | int, ...]
@@ -29,12 +29,22 @@ class Decoded:
     """What came of a document.
 
     `site` is None when there are problems that forbid its use; `partial` is what could be read in
-    any case, for the rules to judge, or None when nothing could.
+    any case, for the rules to judge, or None when nothing could. `broken` are the entries with
+    problems: what is missing there may just be what could not be read.
     """
 
     site: Site | None
     partial: Site | None
     problems: tuple[Problem, ...]
+    broken: frozenset[Loc] = frozenset()
+
+
+class _Loose(Site):
+    """A site whose entries may have bad names, so that what is in them can still be judged."""
+
+    mcp_servers: Map[str, Server] = Field(default_factory=nothing)
+    roles: Map[str, Role] = Field(default_factory=nothing)
+    bots: Map[str, Bot] = Field(default_factory=nothing)
 
 
 def decode(document: Document) -> Decoded:
@@ -48,16 +58,17 @@ def decode(document: Document) -> Decoded:
             document.place(()),
         )
         return Decoded(None, None, (problem,))
-    site, errors = _validate(document.value)
+    site, errors = _validate(Site, document.value)
     if site is not None:
         return Decoded(site, site, ())
     problems = tuple(_problem(error, document) for error in errors)
-    return Decoded(None, _what_is_left(document.value, errors), problems)
+    broken = frozenset(error["loc"][:_ENTRY] for error in errors)
+    return Decoded(None, _what_is_left(document.value, errors), problems, broken)
 
 
-def _validate(value: Plain) -> tuple[Site | None, list[ErrorDetails]]:
+def _validate(kind: type[Site], value: Plain) -> tuple[Site | None, list[ErrorDetails]]:
     try:
-        return Site.model_validate(value), []
+        return kind.model_validate(value), []
     except ValidationError as error:
         return None, error.errors(include_url=False, include_input=True)
 
@@ -70,6 +81,11 @@ _STAND_INS: Final[Mapping[Loc, Plain]] = {
     ("teleport",): {"proxy": "unnamed.invalid:443"},
     ("teleport", "proxy"): "unnamed.invalid:443",
 }
+_STAND_INS_IN_ENTRIES: Final[Mapping[Loc, Plain]] = {
+    ("identity",): {"path": "/"},
+    ("identity", "path"): "/",
+}
+_ENTRY: Final = 2  # steps from the top to an entry of a collection
 _ROUNDS: Final = 4  # cutting can uncover at most a missing key per level
 
 
@@ -82,7 +98,7 @@ def _what_is_left(value: Plain, errors: Sequence[ErrorDetails]) -> Site | None:
         # Backwards, so that cutting a list item does not move those still to be cut.
         for error in sorted(found, key=lambda e: [str(p).zfill(9) for p in e["loc"]], reverse=True):
             _cut(value, error)
-        site, found = _validate(value)
+        site, found = _validate(_Loose, value)
         if site is not None:
             break
     return site
@@ -90,15 +106,18 @@ def _what_is_left(value: Plain, errors: Sequence[ErrorDetails]) -> Site | None:
 
 def _cut(value: Plain, error: ErrorDetails) -> None:
     loc = tuple(part for part in error["loc"] if part != "[key]")
-    if loc in _STAND_INS:
-        _put(value, loc, _STAND_INS[loc])
+    if len(loc) == _ENTRY and len(error["loc"]) > _ENTRY and error["loc"][_ENTRY] == "[key]":
+        return  # the entry has a bad name and no other fault
+    stand_in = _STAND_INS.get(loc) or _STAND_INS_IN_ENTRIES.get(loc[_ENTRY:])
+    if stand_in is not None:
+        _put(value, loc, stand_in)
         return
     if error["type"] == "missing":
         loc = loc[:-1]
     parent = _at(value, loc[:-1])
     if not loc or not _holds(parent, loc[-1]):
         return
-    if len(loc) <= 2 and error["type"] in ("dict_type", "model_type"):  # noqa: PLR2004
+    if len(loc) <= _ENTRY and error["type"] in ("dict_type", "model_type"):
         parent[
             loc[-1]
         ] = {}  # the entry exists, whatever it says: references to it are not dangling

@@ -189,20 +189,24 @@ def _parsed(text: str, key: Key, at: Place, site: str) -> Resource:
     document, problems = source.load(text.encode(), template)
     if document is None:
         raise SiteError(tuple(replace(problem, related=(at,)) for problem in problems))
-    found = document.value if isinstance(document.value, dict) else {}
-    metadata = found.get("metadata") if isinstance(found.get("metadata"), dict) else {}
     wrong = [
-        f"{what} is {value!r}, not {wanted!r}"
-        for what, value, wanted in (
-            ("kind", found.get("kind"), key.kind),
-            ("metadata.name", metadata.get("name"), key.name),
-            (f"label {SITE_LABEL}", (metadata.get("labels") or {}).get(SITE_LABEL), site),
+        f"{'.'.join(path)} is {found!r}, not {wanted!r}"
+        for path, wanted in (
+            (("kind",), key.kind),
+            (("metadata", "name"), key.name),
+            (("metadata", "labels", SITE_LABEL), site),
         )
-        if value != wanted
+        if (found := _at(document.value, path)) != wanted
     ]
     if wrong:
         raise SiteError((_not_as_asked(template, key, at, wrong),))
-    return Resource(key, freeze(found), at)
+    return Resource(key, freeze(document.value), at)
+
+
+def _at(value: Plain, path: tuple[str, ...]) -> Plain:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _not_as_asked(template: str, key: Key, at: Place, wrong: list[str]) -> Problem:

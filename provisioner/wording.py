@@ -72,7 +72,9 @@ def _wrong_type(wanted: str, hint: str = "") -> Callable[[ErrorDetails, Loc], Pr
     def describe(error: ErrorDetails, path: Loc) -> Problem:
         value = error["input"]
         cure = hint
-        if wanted == "text" and isinstance(value, bool | int | float):
+        if path[-1:] and str(path[-1]).endswith("_ttl"):
+            cure = "write it as text with a unit, such as 12h"
+        elif wanted == "text" and isinstance(value, bool | int | float):
             cure = f'quote it: "{str(value).lower() if isinstance(value, bool) else value}"'
         elif value is None:
             cure = "a key without a value is null; `{}` or `[]` means none"

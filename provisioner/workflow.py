@@ -58,7 +58,11 @@ def check(path: Path) -> Checked:
     decoded = decode(document)
     found = [*problems, *decoded.problems]
     if decoded.partial is not None:
-        found += [_problem(rule, finding, document) for rule, finding in findings(decoded.partial)]
+        found += [
+            _problem(rule, finding, document)
+            for rule, finding in findings(decoded.partial)
+            if rule.severity == "error" or finding.path[:2] not in decoded.broken
+        ]
     ordered = tuple(sorted(found, key=lambda problem: problem.at or Place("")))
     failed = any(problem.severity == "error" for problem in ordered)
     return Checked(None if failed else decoded.site, document, ordered)

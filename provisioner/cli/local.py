@@ -9,6 +9,8 @@ import click
 from provisioner import files, local, snapshot
 from provisioner.cli import _base
 
+RELEASE = "18.8.3"
+
 
 @click.group("local", short_help="Make an embedded cluster.")
 def command() -> None:
@@ -22,7 +24,10 @@ def command() -> None:
     help="Fill it from a snapshot instead of Teleport's preset roles.",
 )  # fmt: skip
 @click.option("--name", help="The cluster's name.  [default: the snapshot's, or the file's]")
-@click.option("--teleport-version", help="The release it behaves as.  [default: the snapshot's]")
+@click.option(
+    "--teleport-version",
+    help=f"The release it behaves as.  [default: the snapshot's, or {RELEASE}]",
+)
 def init(path: Path, source: Path | None, name: str | None, teleport_version: str | None) -> int:
     """Make a new embedded cluster at PATH; a file that exists is never touched."""
     taken = snapshot.parse(files.read_bytes(source), str(source)) if source else None
@@ -30,7 +35,7 @@ def init(path: Path, source: Path | None, name: str | None, teleport_version: st
     made = local.create(
         path,
         name=name or (info.name if info else path.stem),
-        version=teleport_version or (info.version if info else local.DEFAULT_VERSION),
+        version=teleport_version or (info.version if info else RELEASE),
         documents=[body for found in taken.documents.values() for body in found] if taken else None,
     )
     _base.say(f"{path}: cluster {made.info().name}, Teleport {made.info().version}")

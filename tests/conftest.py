@@ -1,0 +1,29 @@
+"""What all tests share: no environment of the developer, and the things a test is made of."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).parent.parent
+
+settings.register_profile(
+    "provision", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("provision")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide what the developer's shell says about Teleport, colours and this tool."""
+    for name in list(os.environ):
+        if name.startswith(("PROVISION_", "TELEPORT_", "FAKE_TCTL_")) and name not in KEPT:
+            monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+KEPT = ("PROVISION_REAL_TCTL", "PROVISION_EXAMPLES")
