@@ -5,8 +5,9 @@ A `Teleport` stands over a `Store` and does what `tctl create`, `tctl create -f`
 Teleport's own source and shares no table with the planner, which therefore cannot agree with it
 by construction.
 
-Left out: licence checks (the cluster is an Enterprise one), predicate syntax in `where`, the
-detail of `kubernetes_resources`, and everything about sessions and certificates.
+Left out: licence checks (the cluster is an Enterprise one), predicate syntax in `where`, what is
+refused inside `kubernetes_resources`, `spiffe`, `db_permissions` and `request`, and everything
+about sessions and certificates.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any, Final
 from provisioner import units
 from provisioner.change import Key
 from provisioner.errors import Exists, Missing, Rejected
-from provisioner.teleport import app, bot, role, role_fields, token, token_fields
-from provisioner.teleport._base import BOT_LABEL, Server, Store, Version
+from provisioner.teleport import app, bot, bot_fields, role, role_fields, token, token_fields
+from provisioner.teleport._base import BOT_LABEL, Server, Store, Version, check_header
 from provisioner.teleport.presets import presets
 from provisioner.values import EMPTY, Body, freeze
 
@@ -76,7 +77,7 @@ def check_types(body: Body) -> None:
     newest = Server(version=(99, 0, 0))
     match body["kind"]:
         case "bot":
-            bot.check_types(body)
+            bot_fields.check_types(body)
         case "app_server":
             app.check_server_types(newest, body)
         case "role":
@@ -99,6 +100,8 @@ class Teleport:
         """
         if key.kind not in _KINDS and key.kind != "bot":
             raise Rejected(f'creating resources of type "{key.kind}" is not supported')
+        if verb in ("create", "update"):
+            check_header(self._server, body)
         match verb, key.kind:
             case "create" | "update", "bot":
                 self._write_bot(body, create=verb == "create")
@@ -119,7 +122,7 @@ class Teleport:
         """Take in a document as a listing has shown it, revision and all. Raises Rejected."""
         key = Key(body["kind"], body["metadata"]["name"])
         if key.kind == "bot":
-            self._write_bot(bot.writable(body), create=False)
+            self._write_bot(bot_fields.writable(body), create=False)
         elif key.kind == "app_server":
             if not app.is_dynamic(body):  # an agent serves every dynamic app anyway
                 host = body.get("spec", {}).get("host_id", "")
@@ -185,7 +188,7 @@ class Teleport:
                 yield freeze(bot.join(self._server, user, its_role))
 
     def _write_bot(self, body: Body, *, create: bool) -> None:
-        user, its_role = bot.split(self._server, body)
+        user, its_role = bot.split(self._server, bot_fields.read(body))
         there = self._find(Key("user", user["metadata"]["name"]))
         if there is not None:
             if create:
@@ -196,6 +199,10 @@ class Teleport:
                     "unable to determine existing generation for bot due to missing label"
                 )
             user["metadata"]["labels"][bot.GENERATION_LABEL] = generation
+        if create and self._find(Key("role", its_role["metadata"]["name"])) is not None:
+            raise Exists(
+                f'creating bot role\n\trole "{its_role["metadata"]["name"]}" already exists'
+            )
         document = _KINDS["role"].admit(self._server, its_role)
         self._put(user)
         self._put(document)

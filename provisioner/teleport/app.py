@@ -17,11 +17,11 @@ from provisioner.teleport._base import (
     Decode,
     Field,
     Server,
-    boolean,
     check_backend_key,
     check_metadata,
     duration,
     embedded,
+    flag,
     integer,
     listing,
     struct,
@@ -36,6 +36,12 @@ _SINCE_SUB_KIND_LABEL: Final = (18, 2, 1)  # with the preset role mcp-user, whic
 _STDIO: Final = "mcp+stdio://"
 _MCP_SCHEMES: Final = (_STDIO, "mcp+http://", "mcp+https://", "mcp+sse+http://", "mcp+sse+https://")
 _JWT_CLAIMS: Final = ("roles-and-traits", "roles", "none", "traits")
+_AWS_CONSOLES: Final = (
+    "https://console.aws.amazon.com",
+    "https://console.amazonaws-us-gov.com",
+    "https://console.amazonaws.cn",
+)
+_RESERVED_PREFIX: Final = "kube-teleport-proxy-alpn."
 _CLOUDS: Final = ("AWS", "Azure", "GCP")
 
 
@@ -58,7 +64,7 @@ _SPEC: Final = struct(
         "uri": Field(text, ""),
         "public_addr": text,
         "dynamic_labels": _dynamic_labels,
-        "insecure_skip_verify": Field(boolean, empty=False),
+        "insecure_skip_verify": Field(flag, empty=False),
         "rewrite": struct(
             {
                 "redirect": texts,
@@ -76,13 +82,13 @@ _SPEC: Final = struct(
                 "allowed_origins": texts,
                 "allowed_methods": texts,
                 "allowed_headers": texts,
-                "allow_credentials": boolean,
+                "allow_credentials": flag,
                 "max_age": integer,
                 "exposed_headers": texts,
             }
         ),
         "tcp_ports": listing(struct({"port": Field(integer, 0), "end_port": integer})),
-        "use_any_proxy_public_addr": boolean,
+        "use_any_proxy_public_addr": flag,
         "mcp": Field(struct({"command": text, "args": texts, "run_as_host_user": text}), since=MCP),
     }
 )
@@ -155,6 +161,8 @@ def _fill_in(app: dict[str, Any], server: Server) -> None:
         spec["uri"] = f"cloud://{spec['cloud']}"
     if not spec["uri"] and "mcp" in spec:
         spec["uri"] = _STDIO
+    if spec["uri"].startswith(_AWS_CONSOLES):
+        spec.setdefault("cloud", "AWS")
     labels[ORIGIN_LABEL] = labels.get(ORIGIN_LABEL) or "dynamic"
     if server.has(MCP) and spec["uri"].startswith(_MCP_SCHEMES):
         app["sub_kind"] = "mcp"
@@ -168,6 +176,11 @@ def _check(app: Mapping[str, Any]) -> None:
         raise Rejected(f'app "{name}" URI is empty')
     if spec.get("cloud", "AWS") not in _CLOUDS:
         raise Rejected(f'app "{name}" has unexpected Cloud value "{spec["cloud"]}"')
+    if spec.get("public_addr", "").startswith(_RESERVED_PREFIX):
+        raise Rejected(
+            f'app "{_RESERVED_PREFIX}" DNS prefix found in "{spec["public_addr"]}" public_url is '
+            "reserved for internal usage"
+        )
     claims = spec.get("rewrite", {}).get("jwt_claims", "none")
     if claims not in _JWT_CLAIMS:
         raise Rejected(f'app "{name}" has unexpected JWT rewrite value "{claims}"')

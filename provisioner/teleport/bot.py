@@ -1,14 +1,12 @@
 """Bots: Teleport keeps a bot as a user and a role, and puts it together again when it is read.
 
-Sources: lib/auth/machineid/machineidv1/bot_service.go, api/proto/teleport/machineid/v1/bot.proto
-and tool/tctl/common/bots_command.go in github.com/gravitational/teleport.
+Sources: lib/auth/machineid/machineidv1/bot_service.go and tool/tctl/common/bots_command.go in
+github.com/gravitational/teleport.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from provisioner import units
@@ -20,37 +18,11 @@ from provisioner.teleport._base import (
     check_backend_key,
     check_metadata,
 )
-from provisioner.values import Body, Plain, canonical_json
+from provisioner.values import Body, Plain
 
 GENERATION_LABEL: Final = "teleport.internal/bot-generation"
 SINCE_PROTOJSON: Final = (18, 2, 3)  # before, tctl printed Go structs and lost descriptions
 DEFAULT_TTL: Final = "12h0m0s"
-
-_TEXT: Final = "string"
-_DURATION: Final = "google.protobuf.Duration"
-_TIME: Final = "google.protobuf.Timestamp"
-_YEAR_9999: Final = 253_370_764_800  # seconds from 1970
-_SECONDS: Final = re.compile(r"(-?)(\d{1,9}(?:\.\d{1,9})?s)", re.ASCII)
-_BOT: Final[Mapping[str, Any]] = {
-    "kind": _TEXT,
-    "sub_kind": _TEXT,
-    "version": _TEXT,
-    "metadata": {
-        "name": _TEXT,
-        "namespace": _TEXT,
-        "description": _TEXT,
-        "labels": {"*": _TEXT},
-        "expires": _TIME,
-        "revision": _TEXT,
-    },
-    "spec": {
-        "roles": [_TEXT],
-        "traits": [{"name": _TEXT, "values": [_TEXT]}],
-        "max_session_ttl": _DURATION,
-    },
-    "status": {"user_name": _TEXT, "role_name": _TEXT},
-}
-"""The messages of bot.proto: `{}` a message (`*` a map), `[]` a repeated field."""
 
 
 def resource_name(bot: str) -> str:
@@ -58,9 +30,11 @@ def resource_name(bot: str) -> str:
     return f"bot-{bot.replace(' ', '-')}"
 
 
-def split(server: Server, body: Body) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the user and the role, without defaults, that stand for a bot. Raises Rejected."""
-    bot = _Reader(canonical_json(body)).message(body, _BOT)
+def split(server: Server, bot: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the user and the role, without defaults, that stand for a bot.
+
+    `bot` holds the fields of the message as they were read. Raises Rejected.
+    """
     _validate(bot)
     metadata, spec = bot["metadata"], bot["spec"]
     name = metadata["name"]
@@ -106,25 +80,6 @@ def join(server: Server, user: Body, role: Body) -> dict[str, Any]:
     }
 
 
-def writable(body: Body) -> Body:
-    """Return a bot as it was read, in the form in which it can be written again."""
-    metadata, spec = dict(body["metadata"]), dict(body.get("spec", {}))
-    ttl, expires = spec.get("max_session_ttl"), metadata.get("expires")
-    if isinstance(ttl, Mapping):
-        spec["max_session_ttl"] = f"{_whole(ttl.get('seconds', 0))}s"
-    if isinstance(expires, Mapping):
-        moment = datetime.fromtimestamp(_whole(expires.get("seconds", 0)), UTC)
-        metadata["expires"] = moment.isoformat()
-    return {**body, "metadata": metadata, "spec": spec}
-
-
-def check_types(body: Body) -> None:
-    """Raise Rejected where a field of a bot holds a value of another type."""
-    written = writable(body)
-    known = {name: value for name, value in written.items() if name in _BOT}
-    _Reader(canonical_json(written)).message(known, _BOT)
-
-
 def with_roles(
     find: Callable[[Key], Body | None], role: Body, roles: frozenset[str]
 ) -> Body | None:
@@ -144,7 +99,9 @@ def with_roles(
 
 
 def _validate(bot: Mapping[str, Any]) -> None:
-    if not bot.get("metadata", {}).get("name"):
+    if "metadata" not in bot:
+        raise Rejected("validating bot\n\tmetadata: must be non-nil")
+    if not bot["metadata"].get("name"):
         raise Rejected("validating bot\n\tmetadata.name: must be non-empty")
     if "spec" not in bot:
         raise Rejected("validating bot\n\tspec: must be non-nil")
@@ -184,95 +141,20 @@ def _traits(traits: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 def _listed(traits: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return traits as a list. Teleport's order is that of a Go map: none to rely on."""
-    return [{"name": name, "values": traits[name]} for name in sorted(traits)]
-
-
-def _whole(seconds: Plain) -> int:
-    """Return seconds that Python and Teleport can both hold. Raises Rejected."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 <= seconds < _YEAR_9999:
-        raise Rejected(f"{canonical_json(seconds)[:40]} is not a number of seconds")
-    return seconds
+    return [{**({"name": name} if name else {}), "values": traits[name]} for name in sorted(traits)]
 
 
 def _printed_duration(server: Server, length: int) -> Plain:
     if server.has(SINCE_PROTOJSON):
         return units.proto_duration(length)
     seconds, nanos = divmod(length, 10**9)
-    return {"seconds": seconds, **({"nanos": nanos} if nanos else {})}
+    return {**({"seconds": seconds} if seconds else {}), **({"nanos": nanos} if nanos else {})}
 
 
 def _printed_time(server: Server, metadata: Body) -> Plain:
     expires: str = metadata["expires"]
     if server.has(SINCE_PROTOJSON):
         return expires
-    return {"seconds": int(units.moment(expires).timestamp())}
-
-
-class _Reader:
-    """Reads protobuf's JSON form, in which an unknown field is always an error.
-
-    `text` is the document as tctl hands it on; it is only asked where a name stands.
-    """
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def message(self, value: Plain, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields that are set, under their names in the .proto file."""
-        if not isinstance(value, Mapping):
-            raise self._syntax(value)
-        found = {}
-        for written, item in value.items():
-            name = re.sub("[A-Z]", lambda upper: f"_{upper[0].lower()}", written)
-            name = name if name in fields else written
-            schema = fields.get(name, fields.get("*"))
-            if schema is None:
-                raise Rejected(
-                    f'proto: (line 1:{self._column(written)}): unknown field "{written}"'
-                )
-            if item is not None:
-                found[name] = self._value(item, schema, written)
-        return found
-
-    def _value(self, value: Plain, schema: object, name: str) -> Plain:
-        if isinstance(schema, Mapping):
-            return self.message(value, schema)
-        if isinstance(schema, list):
-            if not isinstance(value, list | tuple):
-                raise self._syntax(value)
-            return [self._value(item, schema[0], name) for item in value]
-        if not isinstance(value, str):
-            raise self._invalid(value, str(schema), name)
-        return _SCALARS[str(schema)](self, value, name)
-
-    def duration(self, value: str, name: str) -> str:
-        """Return the length in Go's form."""
-        match = _SECONDS.fullmatch(value)
-        if match is None:
-            raise self._invalid(value, _DURATION, name)
-        sign, length = match.groups()
-        return sign + units.go_duration(units.nanoseconds(length))
-
-    def time(self, value: str, name: str) -> str:
-        """Return the time in UTC."""
-        try:
-            return units.utc(value)
-        except (ValueError, OverflowError):
-            raise self._invalid(value, _TIME, name) from None
-
-    def _invalid(self, value: Plain, kind: str, name: str) -> Rejected:
-        place = f"(line 1:{self._column(name)})"
-        return Rejected(f"proto: {place}: invalid {kind} value {canonical_json(value)}")
-
-    def _syntax(self, value: Plain) -> Rejected:
-        return Rejected(f"proto: syntax error: unexpected token {canonical_json(value)[:40]}")
-
-    def _column(self, name: str) -> int:
-        return self._text.find(canonical_json(name)) + 1
-
-
-_SCALARS: Final = {
-    _TEXT: lambda _reader, value, _name: value,
-    _DURATION: _Reader.duration,
-    _TIME: _Reader.time,
-}
+    moment = units.moment(expires)
+    nanos = {"nanos": moment.microsecond * 1000} if moment.microsecond else {}
+    return {"seconds": int(moment.timestamp()), **nanos}

@@ -47,6 +47,7 @@ _FILLED_IN: Final = {
     "create_db_user": False,
     "ssh_file_copy": True,
 }
+_ANY_VERB: Final = ("v3", "v4", "v5", "v6")  # versions that know no verbs
 _LEGACY_IDP: Final = {"saml": {"enabled": True}}
 
 
@@ -68,6 +69,10 @@ def _fill_in(role: dict[str, Any]) -> None:
         options.setdefault("idp", _LEGACY_IDP)
     if version == "v3":
         _fill_in_selectors(allow)
+    if version in _ANY_VERB:
+        for side in (allow, role["spec"]["deny"]):
+            for resource in side.get("kubernetes_resources", ()):
+                resource.setdefault("verbs", [WILDCARD])
     if "kubernetes_labels" in allow or "kubernetes_labels_expression" in allow:
         _fill_in_kubernetes(allow, version)
 

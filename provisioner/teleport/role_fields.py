@@ -13,6 +13,7 @@ from provisioner.errors import Rejected
 from provisioner.teleport._base import (
     MCP,
     METADATA,
+    TRUTHS,
     Decode,
     Field,
     Server,
@@ -47,8 +48,21 @@ _HARDWARE_KEYS: Final = (
 
 
 def _require_session_mfa(server: Server, value: Plain, path: str) -> Plain:
-    """Either a truth value or the name of a hardware key policy."""
-    return value if value in _HARDWARE_KEYS else boolean(server, value, path)
+    """Decode a truth value, or the name or number of a hardware key policy."""
+    policies = (False, True, *_HARDWARE_KEYS)
+    if value in (None, "") or (isinstance(value, str) and value in policies):
+        return value or None
+    if isinstance(value, int) and 0 <= value < len(policies):
+        return policies[value] or None
+    if isinstance(value, str) and value.lower() in TRUTHS:
+        return boolean(server, value, path)
+    raise Rejected(f"RequireMFAType invalid value {value}")
+
+
+def _database_user_mode(_server: Server, value: Plain, _path: str) -> Plain:
+    if value not in (None, "", "off", "keep", "best_effort_drop"):
+        raise Rejected(f"invalid database user mode {value}")
+    return value or None
 
 
 def _host_user_mode(_server: Server, value: Plain, _path: str) -> Plain:
@@ -162,7 +176,7 @@ _OPTIONS: Final = struct(
         "create_host_user_default_shell": text,
         "create_desktop_user": option,
         "create_db_user": option,
-        "create_db_user_mode": text,
+        "create_db_user_mode": _database_user_mode,
         "pin_source_ip": Field(boolean, empty=False),
         "ssh_file_copy": option,
         "require_session_mfa": _require_session_mfa,

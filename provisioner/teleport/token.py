@@ -38,21 +38,6 @@ def _check_roles(spec: dict[str, Any]) -> None:
         raise Rejected('can only set bot_name on token with role "Bot"')
 
 
-_METHODS: Final = (
-    "azure",
-    "azure_devops",
-    "bitbucket",
-    "bound_keypair",
-    "circleci",
-    "gcp",
-    "github",
-    "gitlab",
-    "kubernetes",
-    "oracle",
-    "spacelift",
-    "terraform_cloud",
-    "tpm",
-)
 _FIRST_METHODS: Final = ("azure", "circleci", "gcp", "github", "gitlab", "kubernetes")
 
 
@@ -63,12 +48,12 @@ def _check_method(spec: dict[str, Any]) -> None:
             raise Rejected('allow rules are not compatible with the "token" join method')
     elif method in ("ec2", "iam"):
         _check_aws(spec, method)
-    elif method not in _METHODS:
+    elif method not in _CHECKS and method not in _NEEDED:
         raise Rejected(f'unknown join method "{method}"')
     elif method not in spec:
         raise Rejected(_block_missing(method))
     else:
-        _CHECKS.get(method, _check_any_rule)(spec[method], method)
+        _CHECKS.get(method, _check_by_table)(spec[method], method)
 
 
 def _block_missing(method: str) -> str:
@@ -76,7 +61,8 @@ def _block_missing(method: str) -> str:
     if method not in _FIRST_METHODS:
         return f'spec.{method}: must be configured for the join method "{method}"'
     article = "" if method in ("github", "circleci") else "the "
-    return f'"{method}" configuration must be provided for {article}join method "{method}"'
+    block = "cirleci" if method == "circleci" else method  # Teleport's own slip
+    return f'"{block}" configuration must be provided for {article}join method "{method}"'
 
 
 def _check_aws(spec: dict[str, Any], method: str) -> None:
@@ -172,11 +158,51 @@ def _check_bound_keypair(block: dict[str, Any], _method: str) -> None:
     recovery["limit"] = recovery["limit"] or 1
 
 
-def _check_any_rule(block: dict[str, Any], method: str) -> None:
+def _check_by_table(block: dict[str, Any], method: str) -> None:
+    """Hold a block against `_NEEDED`: some rule at least, and in each one of the fields."""
+    fields, refusal = _NEEDED[method]
     if "allow" not in block:
         raise Rejected(f'the "{method}" join method requires at least one token allow rule')
+    for number, rule in enumerate(block["allow"]):
+        if not rule.keys() & set(fields):
+            raise Rejected(refusal.format(f'the "{method}" join method', number))
 
 
+_NEEDED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "azure": (
+        ("subscription",),
+        "{0} requires azure allow rules with non-empty subscription",
+    ),
+    "gcp": (
+        ("project_ids",),
+        "{0} requires gcp allow rules with at least one project ID",
+    ),
+    "circleci": (
+        ("project_id", "context_id"),
+        'allow rule for "circleci" must include at least "project_id" or "context_id"',
+    ),
+    "spacelift": (
+        ("space_id", "caller_id"),
+        "allow[{1}]: at least one of ['space_id', 'caller_id'] must be set",
+    ),
+    "tpm": (
+        ("ek_public_hash", "ek_certificate_serial"),
+        "allow[{1}]: at least one of ['ek_public_hash', 'ek_certificate_serial'] must be set",
+    ),
+    "terraform_cloud": (
+        ("organization_id", "organization_name"),
+        "allow[{1}]: one of ['organization_id', 'organization_name'] must be set",
+    ),
+    "bitbucket": (
+        ("workspace_uuid", "repository_uuid"),
+        "allow[{1}]: at least one of ['workspace_uuid', 'repository_uuid'] must be set",
+    ),
+    "azure_devops": (
+        ("sub", "project_name", "project_id"),
+        "allow[{1}]: at least one of ['sub', 'project_name', 'project_id'] must be set",
+    ),
+    "oracle": (("tenancy",), "allow[{1}]: tenancy must be set"),
+}
 _CHECKS: Final[Mapping[str, Callable[[dict[str, Any], str], None]]] = {
     "github": _check_github,
     "gitlab": _check_gitlab,

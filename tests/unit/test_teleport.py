@@ -170,7 +170,7 @@ def test_kubernetes_resources_follow_the_version(version: str, filled_in: object
         ({"env": ["dev"]}, {"env": "dev"}),
         ({"env": ["dev", "test"]}, {"env": ["dev", "test"]}),
         ({"env": "dev"}, {"env": "dev"}),
-        ({"env": []}, {"env": []}),
+        ({"env": []}, {"env": ""}),
         ({}, None),
     ],
 )
@@ -209,6 +209,11 @@ def test_session_lengths_take_go_form(written: str, stored: str) -> None:
         ({"record_session": {"default": "strict"}}, {"record_session": {"default": "strict", "desktop": None}}),
         ({"require_session_mfa": "hardware_key"}, {"require_session_mfa": "hardware_key"}),
         ({"require_session_mfa": False}, {"require_session_mfa": None}),
+        ({"require_session_mfa": "on"}, {"require_session_mfa": True}),
+        ({"require_session_mfa": 2}, {"require_session_mfa": "hardware_key"}),
+        ({"client_idle_timeout": "500ms"}, {"client_idle_timeout": "500ms"}),
+        ({"client_idle_timeout": "1500ns"}, {"client_idle_timeout": "1.5µs"}),
+        ({"client_idle_timeout": ".5h"}, {"client_idle_timeout": "30m0s"}),
         ({"client_idle_timeout": "never"}, {"client_idle_timeout": None}),
         ({"max_sessions": 3}, {"max_sessions": 3}),
     ],
@@ -253,6 +258,8 @@ def test_options_as_stored(options: object, stored: Mapping[str, object]) -> Non
         (role(options={"forward_agent": 1}), "cannot unmarshal number"),
         (role(options={"lock": "loose"}), "invalid value for role option lock: loose"),
         (role(options={"enhanced_recording": ["disk", "all"]}), "invalid value for role option enhanced_recording: all"),
+        (role(options={"create_db_user_mode": "burn"}), "invalid database user mode burn"),
+        (role(options={"require_session_mfa": "session"}), "RequireMFAType invalid value session"),
         (role(options={"create_host_user_mode": "burn"}), "invalid host user mode burn"),
         (role(options={"idp": {"saml": {"enabled": True}}}), "idp option is only supported in role version 7 and below"),
         (role({"nodes": {}}), 'json: unknown field "nodes"'),
@@ -468,13 +475,17 @@ def test_traits_of_one_name_are_merged() -> None:
         ({**bot(), "spek": {}}, 'unknown field "spek"'),
         (bot("tz", rolez=[]), 'proto: (line 1:48): unknown field "rolez"'),
         (bot(roles=["a", ""]), "spec.roles: must not contain empty strings"),
-        (bot(roles="a"), 'proto: syntax error: unexpected token "a"'),
-        (bot(roles=[1]), "invalid string value 1"),
+        (bot(roles="a"), 'proto: syntax error (line 1:55): unexpected token "a"'),
+        (bot(roles=[1]), "invalid value for string field roles: 1"),
         (bot(traits=["t"]), 'unexpected token "t"'),
         (bot(max_session_ttl="12h"), 'invalid google.protobuf.Duration value "12h"'),
-        (bot(max_session_ttl={"seconds": 5}), "invalid google.protobuf.Duration value"),
-        ({**bot(), "metadata": {"name": "b", "expires": "soon"}}, 'Timestamp value "soon"'),
-        ({**bot(), "metadata": {"name": "b", "labels": {"a": 1}}}, "invalid string value 1"),
+        (bot(max_session_ttl={"seconds": 5}), "unexpected token {"),
+        (bot(max_session_ttl="1s", maxSessionTtl="1s"), "duplicate field"),
+        ({**bot(), "metadata": {"name": "b", "expires": "soon"}}, 'parsing time "soon"'),
+        (
+            {**bot(), "metadata": {"name": "b", "labels": {"a": 1}}},
+            "field Metadata.metadata.labels of type string",
+        ),
         ({**bot(), "metadata": {"name": "b", "labels": {"a b": "c"}}}, 'invalid label key: "a b"'),
         (bot(""), "metadata.name: must be non-empty"),
         (bot("a/b"), '"/web/users/bot-a/b/params"'),
@@ -488,6 +499,12 @@ def test_bots_refused(body: Body, refusal: str) -> None:
         bench.write(body)
     assert refusal in refused.value.message
     assert not bench.shelf.bodies
+
+
+def test_bot_without_metadata() -> None:
+    """A bot needs metadata to have a name."""
+    with pytest.raises(Rejected, match="metadata: must be non-nil"):
+        Bench().teleport.perform("create", Key("bot", "b"), {"kind": "bot", "spec": {}})
 
 
 def test_update_of_a_bot_forgets_what_it_does_not_say() -> None:
@@ -761,6 +778,9 @@ GITHUB = {"allow": [{"repository": "a/b"}]}
         (token("magic"), 'unknown join method "magic"'),
         (token("token", allow=[{"aws_account": "1"}]), "allow rules are not compatible"),
         (token("github"), '"github" configuration must be provided for join method "github"'),
+        (token("gcp", {"allow": [{"locations": ["l"]}]}), "with at least one project ID"),
+        (token("oracle", {"allow": [{}]}), "allow[0]: tenancy must be set"),
+        (token("circleci"), '"cirleci" configuration must be provided for join method "circleci"'),
         (token("gcp"), '"gcp" configuration must be provided for the join method "gcp"'),
         (token("tpm"), 'spec.tpm: must be configured for the join method "tpm"'),
         (token("github", {}), 'the "github" join method requires at least one token allow rule'),

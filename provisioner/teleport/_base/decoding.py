@@ -12,12 +12,11 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn
 
 from provisioner import units
-from provisioner.change import Key
 from provisioner.errors import Rejected
-from provisioner.values import Body, Plain
+from provisioner.values import Plain
 
 Version = tuple[int, int, int]
 Decode = Callable[["Server", Plain, str], Plain]
@@ -25,16 +24,7 @@ Decode = Callable[["Server", Plain, str], Plain]
 OMITTED: Final = object()
 FIRST: Final[Version] = (0, 0, 0)
 MCP: Final[Version] = (18, 1, 0)
-WILDCARD: Final = "*"
-BOT_LABEL: Final = "teleport.internal/bot"
-ORIGIN_LABEL: Final = "teleport.dev/origin"
-_ORIGINS: Final = (
-    "defaults config-file dynamic cloud kubernetes okta scim discovery-kubernetes entra-id "
-    "aws-identity-center integration_awsrolesanywhere"
-)
-_NAME: Final = re.compile(r"[0-9A-Za-z@_:.\-+]+")
-_LABEL_KEY: Final = re.compile(r"[0-9A-Za-z/._:*\-]+")
-_TERM: Final = re.compile(r"(\d+)(?:\.(\d+))?(ns|us|µs|ms|mo|s|m|h|d|y)")
+_TERM: Final = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(ns|us|µs|ms|mo|s|m|h|d|y)")
 _DURATION: Final = re.compile(f"(?:{_TERM.pattern})+")
 _LONGEST: Final = 64  # characters; keeps the arithmetic below small
 _NANOSECONDS: Final = {
@@ -49,30 +39,9 @@ _NANOSECONDS: Final = {
     "mo": 30 * 24 * 3600 * 10**9,
     "y": 365 * 24 * 3600 * 10**9,
 }
-_SYSTEM: Final = (
-    "Auth Node Proxy Admin ProvisionToken Trusted_cluster Signup Nop RemoteProxy Kube App Db "
-    "WindowsDesktop Bot Instance Discovery Okta MDM AccessGraphPlugin"
-)
-SYSTEM_ROLES: Final = frozenset(_SYSTEM.split())
-"""Roles of Teleport's own services (api/types/system_role.go): reserved as role names."""
 
 _TRUE: Final = frozenset({"yes", "yeah", "y", "true", "1", "on"})
-
-
-class Store(Protocol):
-    """Where documents lie between two calls: one body a key, as Teleport's backend holds them."""
-
-    def get(self, key: Key) -> Body | None:
-        """Return the document, or None."""
-
-    def put(self, key: Key, body: Body) -> None:
-        """Keep the document in place of any earlier one."""
-
-    def remove(self, key: Key) -> None:
-        """Forget the document; it is there."""
-
-    def of_kind(self, kind: str) -> Iterable[Body]:
-        """Return every document of a kind, in the order of their names."""
+TRUTHS: Final = _TRUE | {"no", "nope", "n", "false", "0", "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +153,13 @@ def boolean(server: Server, value: Plain, path: str) -> Plain:
     return option(server, value, path) or None
 
 
+def flag(_server: Server, value: Plain, path: str) -> Plain:
+    """Decode a bool that takes nothing but true and false; false is not printed."""
+    if value is not None and not isinstance(value, bool):
+        mismatch(value, path, "bool")
+    return value or None
+
+
 def duration(_server: Server, value: Plain, path: str) -> Plain:
     """Decode a length of time (Teleport knows d, mo and y as well); zero is not printed."""
     if value is None or value in ("never", "0"):
@@ -196,7 +172,7 @@ def duration(_server: Server, value: Plain, path: str) -> Plain:
     length = sum(_nanoseconds(*match.groups()) for match in _TERM.finditer(digits))
     if length >= 1 << 63:
         raise Rejected(f'time: invalid duration "{value}"')
-    return ("-" if sign < 0 else "") + units.go_duration(length) if length else None
+    return ("-" if sign < 0 else "") + _printed(length) if length else None
 
 
 def time(_server: Server, value: Plain, path: str) -> Plain:
@@ -207,7 +183,7 @@ def time(_server: Server, value: Plain, path: str) -> Plain:
         return units.utc(value)
     except (ValueError, TypeError, OverflowError):
         raise Rejected(
-            f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse {path}'
+            f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse {path} as "2006"'
         ) from None
 
 
@@ -226,7 +202,7 @@ def text_map(_server: Server, value: Plain, path: str) -> Plain:
         return None
     if not isinstance(value, Mapping):
         mismatch(value, path, "map[string]string")
-    return {key: _item(_server, found, f"{path}.{key}") for key, found in value.items()} or None
+    return {key: _item(_server, found, path) for key, found in value.items()} or None
 
 
 def mismatch(value: Plain, path: str, wanted: str) -> NoReturn:
@@ -247,47 +223,29 @@ def json_type(value: Plain) -> str:
     return "object" if isinstance(value, Mapping) else "array"
 
 
-METADATA: Final = {
-    "name": Field(text, ""),
-    "description": text,
-    "labels": text_map,
-    "expires": time,
-    "revision": lambda _server, _value, _path: None,  # a client's word on it is not heeded
-}
-"""Fields of types.Metadata."""
-
-
-def check_metadata(metadata: Mapping[str, Any]) -> None:
-    """Raise Rejected as `Metadata.CheckAndSetDefaults` does (api/types/resource.go)."""
-    if not metadata["name"]:
-        raise Rejected("missing parameter Name")
-    for key in metadata.get("labels", {}):
-        if not _LABEL_KEY.fullmatch(key):
-            raise Rejected(f'invalid label key: "{key}"')
-    origin = metadata.get("labels", {}).get(ORIGIN_LABEL)
-    if origin and origin not in _ORIGINS.split():
-        raise Rejected(f'invalid origin value "{origin}", must be one of [{_ORIGINS}]')
-
-
-def check_backend_key(prefix: str, name: str, suffix: str = "") -> None:
-    """Raise Rejected for a name no backend key may hold (lib/backend/sanitize.go)."""
-    if name in (".", "..") or not _NAME.fullmatch(name):
-        raise Rejected(
-            "special characters are not allowed in resource names, please use name composed only "
-            f'from characters, hyphens, dots, and plus signs: "/{prefix}/{name}{suffix}"'
-        )
-
-
-def _nanoseconds(whole: str, fraction: str | None, unit: str) -> int:
+def _nanoseconds(whole: str, fraction: str, unit: str) -> int:
     scale = _NANOSECONDS[unit]
-    return int(whole) * scale + (int(fraction) * scale // 10 ** len(fraction) if fraction else 0)
+    part = int(fraction) * scale // 10 ** len(fraction) if fraction else 0
+    return int(whole or 0) * scale + part
+
+
+def _printed(length: int) -> str:
+    """Return nanoseconds as Go prints them: below a second in the largest unit that fits."""
+    for unit in ("s", "ms", "µs", "ns"):
+        if length >= _NANOSECONDS[unit]:
+            break
+    if unit == "s":
+        return units.go_duration(length)
+    whole, rest = divmod(length, _NANOSECONDS[unit])
+    fraction = f".{rest:0{len(str(_NANOSECONDS[unit])) - 1}d}".rstrip("0") if rest else ""
+    return f"{whole}{fraction}{unit}"
 
 
 def _strings(value: Plain, path: str) -> Plain:
     if isinstance(value, str):
         return value
-    if value is None:
-        return []
+    if not value:
+        return ""
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         mismatch(value, path, "[]string")
     return value[0] if len(value) == 1 else list(value)
