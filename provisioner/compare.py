@@ -79,7 +79,7 @@ def differences(kind: str, before: Body, after: Body) -> tuple[Field, ...]:
 
 def _update(wanted: Resource, live: Resource) -> Change | None:
     written = _carrying(wanted, live)
-    if equal(live.form, written.form):
+    if live.text == written.text:
         return None
     return Change(
         Op.UPDATE,

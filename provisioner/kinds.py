@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from provisioner import units
-from provisioner.values import Body, Plain
+from provisioner.values import Body, Plain, is_mapping
 
 Path = tuple[str, ...]
 Normaliser = Callable[[Plain], Plain]
@@ -72,7 +72,7 @@ def _set(value: Plain) -> Plain:
 
 
 def _selector(value: Plain) -> Plain:
-    return {key: _set(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+    return {key: _set(item) for key, item in value.items()} if is_mapping(value) else value
 
 
 def _traits(value: Plain) -> Plain:
@@ -171,7 +171,7 @@ _ROLE_OPTIONS_WITHOUT_DEFAULT: Final = frozenset(
 )
 _ANY: Final[Mapping[str, Plain]] = {"name": "*", "namespace": "*", "verbs": ["*"]}
 _KUBERNETES_RESOURCES: Final[Mapping[str, Plain]] = {
-    **dict.fromkeys(("v3", "v4", "v5"), {**_ANY, "kind": "pod"}),
+    **{version: {**_ANY, "kind": "pod"} for version in ("v3", "v4", "v5")},
     "v7": {**_ANY, "kind": "*"},
     "v8": {**_ANY, "kind": "*", "api_group": "*"},
 }

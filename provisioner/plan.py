@@ -242,9 +242,9 @@ def _digest(
     holds tells which of them moved. Timestamps, revisions and places are in none of them.
     """
     keys = {resource.key for resource in desired.resources}
-    site = [desired.site, prune, [[str(r.key), r.form] for r in _sorted(desired.resources)]]
+    site = [desired.site, prune, [resource.text for resource in _sorted(desired.resources)]]
     live = [
-        [str(key), resource.form]
+        resource.text
         for key, resource in sorted(known.items())
         if key.kind in KINDS and (key in keys or resource.owner == desired.site)
     ]

@@ -16,12 +16,13 @@ from typing import Final
 from provisioner.change import Key
 from provisioner.errors import Place
 from provisioner.kinds import KINDS, Kind, Path
-from provisioner.values import Body, Plain, canonical_json, freeze, sha256
+from provisioner.values import Body, Plain, canonical_json, freeze, is_mapping, sha256
 
 SITE_LABEL: Final = "provisioner/site"
 APPLIED_LABEL: Final = "provisioner/applied"
 PROTECTED_LABEL: Final = "provisioner/protected"
 _LABELS: Final = ("metadata", "labels")
+_EMPTY: Final[tuple[Plain, ...]] = ((), [], {})
 _SERVER_LABELS: Final = ("teleport.dev/", "teleport.internal/")
 
 
@@ -34,8 +35,13 @@ class Resource:
     at: Place | None = None
 
     @cached_property
+    def text(self) -> str:
+        """The canonical form of the body as JSON: two resources mean the same when it is equal."""
+        return canonical_json(_form(self.body))
+
+    @cached_property
     def form(self) -> Body:
-        """The canonical form of the body; computed once."""
+        """The canonical form of the body."""
         return canonical(self.body)
 
     @property
@@ -67,10 +73,8 @@ def resource(body: Body, at: Place | None = None) -> Resource:
 
 def canonical(body: Body) -> Body:
     """Return the form of `body` in which equality is equality of meaning; frozen."""
-    kind = KINDS[body["kind"]]
-    pruned = _canonical(body, (), kind, kind.defaults(body))
-    result: Body = freeze(pruned)
-    return result
+    form: Body = freeze(_form(body))
+    return form
 
 
 def applied_hash(form: Body) -> str:
@@ -105,35 +109,44 @@ def equal(left: Plain, right: Plain) -> bool:
     return canonical_json(left) == canonical_json(right)
 
 
-def _canonical(value: Plain, path: Path, kind: Kind, defaults: Mapping[Path, Plain]) -> Plain:
+def _form(body: Body) -> dict[str, Plain]:
+    kind = KINDS[body["kind"]]
+    return _pruned(body, (), kind, kind.defaults(body))
+
+
+def _pruned(
+    value: Body, path: Path, kind: Kind, defaults: Mapping[Path, Plain]
+) -> dict[str, Plain]:
     """Walk down; what equals its default is dropped on the way up."""
-    if path in kind.normal:
-        return kind.normal[path](value)
-    if not isinstance(value, Mapping):
-        return value
     kept = {}
     for name, child in value.items():
         below = (*path, name)
-        if not _is_servers(below, kind):
-            plain = _canonical(child, below, kind, defaults)
-            if not _is_default(plain, below, defaults):
-                kept[name] = plain
+        if _is_servers(path, name, kind):
+            continue
+        if below in kind.normal:
+            plain = kind.normal[below](child)
+        elif is_mapping(child):
+            plain = _pruned(child, below, kind, defaults)
+        else:
+            plain = child
+        if not _is_default(plain, below, defaults):
+            kept[name] = plain
     return kept
 
 
-def _is_servers(path: Path, kind: Kind) -> bool:
+def _is_servers(path: Path, name: str, kind: Kind) -> bool:
     """Whether the server, or this tool's own bookkeeping, writes this path."""
-    if path[:-1] == _LABELS:
-        return path[-1] == APPLIED_LABEL or path[-1].startswith(_SERVER_LABELS)
-    return path in kind.ignored
+    if path == _LABELS:
+        return name == APPLIED_LABEL or name.startswith(_SERVER_LABELS)
+    return (*path, name) in kind.ignored
 
 
 def _is_default(value: Plain, path: Path, defaults: Mapping[Path, Plain]) -> bool:
-    if value is None or value in ((), [], {}):
+    if value is None or value in _EMPTY:
         return True
     if path[:-1] == _LABELS:
         return False  # a label with an empty value is a label
     if path in defaults:
         # Unset booleans are pointers in Go: False is a value of its own here.
-        return equal(value, defaults[path])
+        return type(value) is type(defaults[path]) and bool(value == defaults[path])
     return value is False or value == "" or (value == 0 and not isinstance(value, bool))

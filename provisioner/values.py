@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 Plain = Any
 """What JSON can say: mappings with text keys, sequences, text, numbers, booleans, None."""
@@ -23,21 +23,32 @@ def nothing() -> Body:
 
 
 def freeze(value: Plain) -> Plain:
-    """Return `value` with every mapping read-only and every list a tuple, all the way down."""
-    if isinstance(value, Mapping):
+    """Return `value` with every mapping read-only and every list a tuple, all the way down.
+
+    A read-only mapping is taken to be frozen already: nothing else here makes them.
+    """
+    kind = type(value)
+    if kind is str or kind is MappingProxyType:
+        return value
+    if isinstance(value, dict):
         return MappingProxyType({key: freeze(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
-        return tuple(freeze(item) for item in value)
+        return tuple([freeze(item) for item in value])
     return value
 
 
 def thaw(value: Plain) -> Plain:
     """Return a private, mutable copy of `value`: dicts and lists, ready for `json` or `yaml`."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | MappingProxyType):
         return {key: thaw(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [thaw(item) for item in value]
     return value
+
+
+def is_mapping(value: Plain) -> TypeGuard[Mapping[str, Plain]]:
+    """Say whether a plain value is a mapping; much faster than asking the abstract class."""
+    return isinstance(value, dict | MappingProxyType)
 
 
 def canonical_json(value: Plain) -> str:

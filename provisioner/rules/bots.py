@@ -15,7 +15,7 @@ _LONGEST_SESSION: Final = "168h"
 
 
 def _unknown_role(site: Site) -> Iterator[Finding]:
-    known = [*site.roles, *site.external_roles]
+    known = {*site.roles, *site.external_roles}
     for name, bot in site.bots.items():
         for index, role in enumerate(bot.roles):
             if role not in known and not role.startswith("bot-"):

@@ -170,6 +170,8 @@ def _loosely_anchored(site: Site) -> Iterator[Finding]:
 
 def _trapped(site: Site, trap: patterns.Trap) -> Iterator[tuple[Path, str]]:
     for path, text in _patterns(site):
+        if not text.startswith("^") and not text.endswith("$"):
+            continue
         try:
             found = patterns.traps(patterns.compile_pattern(text))
         except patterns.PatternError:
@@ -235,8 +237,10 @@ def _reserved(site: Site) -> Iterator[Finding]:
 
 def _expires_under_a_bot(site: Site) -> Iterator[Finding]:
     for name, role in site.roles.items():
+        if not role.expires:
+            continue
         holders = [bot for bot, entry in site.bots.items() if name in entry.roles]
-        if role.expires and holders:
+        if holders:
             yield Finding(
                 ("roles", name, "expires"),
                 f"when role {name} expires, bot {', '.join(holders)} gets no certificate at all: "
