@@ -22,6 +22,7 @@ def foreign_bot(
 
     `wanted` is what the site says of it, if anything; `ours` are the roles that are ours to give.
     A role of ours that the site does not grant to it is an orphaned grant: only `prune` takes it.
+    Bots of other sites keep their roles: there, the roles in the file are the whole set.
     """
     if wanted is not None and (claimed := _claims(wanted, live)):
         yield conflict(
@@ -33,6 +34,16 @@ def foreign_bot(
         return
     held = frozenset(live.roles)
     granted = frozenset(wanted.roles) if wanted is not None else frozenset()
+    if live.owner is not None:
+        if wanted is not None and granted - held:
+            yield conflict(
+                wanted,
+                live,
+                f"the bot belongs to site {live.owner}, which would take the role away again",
+                f"grant it there, with the role under external_roles, or: "
+                f"provision adopt {live.key} --from-site {live.owner}",
+            )
+        return
     extra = (held & ours) - granted
     if extra and not prune:
         yield Change(

@@ -27,3 +27,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 KEPT = ("PROVISION_REAL_TCTL", "PROVISION_EXAMPLES")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --rewrite-golden, which makes what is produced what is expected."""
+    parser.addoption("--rewrite-golden", action="store_true", help="rewrite tests/golden")

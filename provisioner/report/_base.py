@@ -63,11 +63,9 @@ def counts(plan: Plan) -> dict[str, int]:
 
 
 def shown(value: Plain) -> str:
-    """Return a value as one line of visible text; plain text stands without quotes."""
+    """Return a value as one line of visible text: text without quotes, all else as JSON."""
     if isinstance(value, str):
         return visible(value) or '""'
-    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-        return visible(", ".join(value)) or "none"
     return visible(canonical_json(value))
 
 
@@ -80,11 +78,16 @@ def _row(change: Change) -> Row:
         tuple(
             (visible(field.path), tuple(_lines(field)))
             for field in change.fields
-            if not field.path.startswith(_UNSAID)
+            if not field.path.startswith(_UNSAID) and not _is_plain_version(change, field)
         ),
         visible(remark),
         visible(change.hint),
     )
+
+
+def _is_plain_version(change: Change, field: Field) -> bool:
+    """Only roles come in versions that a reader has to know of."""
+    return field.path == "version" and change.key.kind != "role"
 
 
 def _lines(field: Field) -> Iterable[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Final
 
@@ -71,14 +72,24 @@ def _row(row: Row, paint: Paint) -> Iterator[str]:
 
 
 def _end(plan: Plan, paint: Paint) -> str:
+    if any(note.op is Op.CONFLICT for note in plan.notes):
+        blocked = paint("red", "Conflicts:")
+        return f"{blocked} nothing of this can be applied. {summary(plan)}."
     if not plan.changes:
         extra = f" ({summary(plan)})" if plan.notes else ""
         return f"{paint('bold', 'No changes.')}{extra}"
-    prune = " --prune" if plan.prune else ""
     return "\n".join(
         [
             f"{paint('bold', 'Plan:')} {summary(plan)}.",
             f"Digest: {plan.digest}",
-            f"Apply exactly this: provision apply {visible(plan.file)}{prune} --expect {plan.digest}",
+            f"Apply exactly this: {visible(_command(plan))}",
         ]
     )
+
+
+def _command(plan: Plan) -> str:
+    """Return the command line that applies this plan and no other."""
+    argv = ["provision", "apply", plan.file, *(["--prune"] * plan.prune)]
+    if plan.cluster.via.startswith("local:"):
+        argv += ["--cluster", plan.cluster.via]
+    return shlex.join([*argv, "--expect", plan.digest])

@@ -146,6 +146,19 @@ def test_a_foreign_bot_is_written_once() -> None:
     assert result.changes[0].after["spec"]["roles"] == ("new",)
 
 
+def test_bots_of_other_sites_keep_their_roles() -> None:
+    """A role of ours on a bot of another site was given there: it is not ours to take."""
+    theirs = bot(roles=["dev"], labels={"provisioner/site": "other"})
+    assert ops(made(desired(role()), role(), theirs, prune=True)) == []
+
+
+def test_a_grant_to_a_bot_of_another_site_is_a_conflict() -> None:
+    """The other site holds the whole set of its bot's roles and would take the grant away again."""
+    theirs = bot(labels={"provisioner/site": "other"})
+    (note,) = made(desired(role(), bot(roles=["dev"])), role(), theirs).notes
+    assert (note.op, "site other" in note.reason) == (Op.CONFLICT, True)
+
+
 def test_an_owned_bot_holds_exactly_its_roles() -> None:
     """The roles of our own bot are the whole set: others are taken away, after all else."""
     result = made(

@@ -1,0 +1,105 @@
+"""Whole cases: a site and perhaps a live state in, everything a user sees out.
+
+A case is a directory here, or an example of the repository, whose expectations then stand in
+`examples/NAME` here. `site.yaml` alone gives `problems.txt`; with `live.json` it gives `plan.txt`
+and `plan.json` too, and the plan is applied and must then be empty. `make golden` rewrites.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from provisioner import diagnostics, snapshot, workflow
+from provisioner.cli._base import load_templates
+from provisioner.errors import SiteError
+from provisioner.judge import Limits, judge
+from provisioner.memory import MemoryCluster
+from provisioner.report import plan_json, plan_text
+from provisioner.terminal import plain
+from tests.conftest import ROOT
+
+HERE = Path(__file__).parent
+MOMENT = datetime(2026, 11, 22, tzinfo=UTC)
+EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/site.yaml"))
+CASES = sorted(path.parent for path in HERE.glob("*/site.yaml"))
+TEMPLATES = load_templates(None)
+
+
+def expectations(case: Path) -> Path:
+    return HERE / "examples" / case.name if case.parent.name == "examples" else case
+
+
+def produced(case: Path) -> Iterator[tuple[str, str]]:
+    """Yield every file that a case comes to, by its name among the expectations."""
+    site = Path("site.yaml")
+    checked = workflow.check(site)
+    if checked.problems:
+        yield "problems.txt", diagnostics.text(checked.problems, plain) + "\n"
+    if checked.site is None:
+        return
+    try:
+        prepared = workflow.prepare(site, TEMPLATES)
+    except SiteError as error:
+        yield "problems.txt", diagnostics.text(error.problems, plain) + "\n"
+        return
+    yield from ((f"files/{name}", text) for name, text in prepared.rendered.files.items())
+    if (case / "live.json").exists():
+        yield from planned(case, prepared)
+
+
+def planned(case: Path, prepared: workflow.Prepared) -> Iterator[tuple[str, str]]:
+    taken = snapshot.parse((case / "live.json").read_bytes(), "live.json")
+    cluster = MemoryCluster(
+        [body for bodies in taken.documents.values() for body in bodies],
+        name=taken.info().name,
+        version=taken.info().version,
+    )
+    prune = (case / "prune").exists()
+    plan = workflow.make_plan(prepared, cluster, prune=prune)
+    yield "plan.txt", plan_text.text(plan, plain)
+    yield "plan.json", plan_json.as_json(plan, MOMENT) + "\n"
+    if not (case / "refused").exists():
+        judge(plan, Limits())
+        for _ in workflow.carry_out(plan, prepared, cluster):
+            pass
+        assert workflow.make_plan(prepared, cluster, prune=prune).changes == ()
+
+
+@pytest.mark.parametrize("case", [*CASES, *EXAMPLES], ids=lambda case: f"{case.parent.name}/{case.name}")
+def test_case(case: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """What a case comes to is what its directory says, no file more and no file less."""
+    monkeypatch.chdir(case)
+    found = dict(produced(case))
+    root = expectations(case)
+    if request.config.getoption("--rewrite-golden"):
+        rewrite(root, found)
+    expected = {path.relative_to(root).as_posix(): path.read_text() for path in outputs(root)}
+    assert found.keys() == expected.keys()
+    for name, text in found.items():
+        assert text == expected[name], name
+
+
+def outputs(root: Path) -> list[Path]:
+    inputs = {"site.yaml", "live.json", "prune", "refused"}
+    return [path for path in root.rglob("*") if path.is_file() and path.name not in inputs]
+
+
+def rewrite(root: Path, found: dict[str, str]) -> None:
+    for path in outputs(root):
+        path.unlink()
+    for name, text in found.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_there_are_cases() -> None:
+    """The directories were found, so that an empty run does not pass for a good one."""
+    assert len(CASES) >= 5
+    assert EXAMPLES
+    assert all(json.loads((case / "live.json").read_text()) for case in EXAMPLES)
