@@ -14,11 +14,11 @@ import selectors
 import signal
 import subprocess
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from types import MappingProxyType
 from typing import IO, Final
 
@@ -102,23 +102,25 @@ def run(command: Command, notify: Notify | None = None) -> Result:
 
 
 def run_all(
-    commands: Sequence[Command], *, width: int, notify: Notify | None = None
+    commands: Iterable[Command], *, width: int, notify: Notify | None = None
 ) -> Generator[tuple[int, Result], None, None]:
     """Run commands, at most `width` at a time; yield (index, result) in the order they end.
 
+    A command is taken from `commands` when there is room for it, so a generator can stop early.
     Whatever ends the iteration early (an exception, ^C, closing the generator) kills the children
     that still run. Raises ProvisionError when one cannot be started or prints more than its limit.
     """
-    waiting = deque(enumerate(commands))
+    waiting = enumerate(commands)
     children: list[_Child] = []
     with selectors.DefaultSelector() as selector:
         try:
-            while waiting or children:
-                while waiting and len(children) < width:
-                    index, command = waiting.popleft()
+            while True:
+                for index, command in islice(waiting, width - len(children)):
                     if notify is not None:
                         notify(masked(command.argv))
                     children.append(_Child(index, command, selector))
+                if not children:
+                    return
                 soonest = min(child.deadline for child in children)
                 for key, _ in selector.select(max(0.0, soonest - time.monotonic())):
                     key.data()
