@@ -16,7 +16,8 @@ from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from provisioner.errors import Place, Problem
-from provisioner.model import Bot, Map, Role, Server, Site
+from provisioner.fields import Map
+from provisioner.model import Bot, Role, Server, Site
 from provisioner.source import Document
 from provisioner.values import Plain, nothing
 from provisioner.wording import called, described
@@ -86,6 +87,7 @@ _STAND_INS_IN_ENTRIES: Final[Mapping[Loc, Plain]] = {
     ("identity", "path"): "/",
 }
 _ENTRY: Final = 2  # steps from the top to an entry of a collection
+_METHOD: Final = 4  # where a join method stands in bots.NAME.join.INDEX.METHOD.KEY
 _ROUNDS: Final = 4  # cutting can uncover at most a missing key per level
 
 
@@ -105,7 +107,7 @@ def _what_is_left(value: Plain, errors: Sequence[ErrorDetails]) -> Site | None:
 
 
 def _cut(value: Plain, error: ErrorDetails) -> None:
-    loc = tuple(part for part in error["loc"] if part != "[key]")
+    loc = _path(error["loc"], value)
     if len(loc) == _ENTRY and len(error["loc"]) > _ENTRY and error["loc"][_ENTRY] == "[key]":
         return  # the entry has a bad name and no other fault
     stand_in = _STAND_INS.get(loc) or _STAND_INS_IN_ENTRIES.get(loc[_ENTRY:])
@@ -131,6 +133,18 @@ def _put(value: Plain, loc: Loc, stand_in: Plain) -> None:
         parent[loc[-1]] = copy.deepcopy(stand_in)
 
 
+def _path(loc: Loc, value: Plain) -> Loc:
+    """Return pydantic's location as a path into the file.
+
+    It marks keys, puts the method into the way of a join, and knows one join as a list of one.
+    """
+    path = tuple(part for part in loc if part != "[key]")
+    if path[2:3] != ("join",) or len(path) <= _METHOD - 1:
+        return path
+    is_list = isinstance(_at(value, path[:3]), list)
+    return (*path[: _METHOD if is_list else _METHOD - 1], *path[_METHOD + 1 :])
+
+
 def _at(value: Plain, loc: Loc) -> Plain:
     for part in loc:
         if not _holds(value, part):
@@ -148,7 +162,7 @@ def _holds(value: Plain, part: str | int) -> bool:
 def _problem(error: ErrorDetails, document: Document) -> Problem:
     loc = error["loc"]
     is_key = "[key]" in loc
-    path = tuple(part for part in loc if part != "[key]")
+    path = _path(loc, document.value)
     problem = described(error, path)
     if error["type"] == "missing":
         return _placed(problem, document, path[:-1], key=True)

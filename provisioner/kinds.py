@@ -102,6 +102,18 @@ def _matches_kubernetes(body: Body) -> bool:
     return bool(allow.get("kubernetes_labels") or allow.get("kubernetes_labels_expression"))
 
 
+def _token_defaults(body: Body) -> Mapping[Path, Plain]:
+    defaults: dict[str, dict[Path, Plain]] = {
+        "gitlab": {("spec", "gitlab", "domain"): "gitlab.com"},
+        "kubernetes": {("spec", "kubernetes", "type"): "in_cluster"},
+        "bound_keypair": {
+            ("spec", "bound_keypair", "recovery", "limit"): 1,
+            ("spec", "bound_keypair", "recovery", "mode"): "standard",
+        },
+    }
+    return defaults.get(body.get("spec", {}).get("join_method", ""), {})
+
+
 def _role_normal() -> Mapping[Path, Normaliser]:
     sides: dict[Path, Normaliser] = {
         ("spec", side, name): _selector for side in _SIDES for name in _ROLE_SELECTORS
@@ -219,6 +231,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             level=3,
             template="teleport/token.yaml.j2",
             ignored=_BOOKKEEPING,
+            defaults=_token_defaults,
             normal={_EXPIRES: _time},
         ),
     )

@@ -6,150 +6,31 @@ between entries and the rules of Teleport are judged elsewhere (`rules`).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from provisioner.fields import (
+    Directory,
+    Duration,
+    Filled,
+    HostPort,
+    Labels,
+    Many,
+    Map,
+    Name,
+    Reference,
+    Selector,
+    Storage,
+    Strict,
+    TeleportVersion,
+    Text,
+    Texts,
+    Time,
+    not_a_boolean,
 )
-from pydantic_core import PydanticCustomError
-
-from provisioner import units
-from provisioner.values import Plain, freeze, nothing
-
-K = TypeVar("K")
-V = TypeVar("V")
-T = TypeVar("T")
-
-ROLE_VERSIONS: Final = ("v6", "v7", "v8")
-_HOST_PORT: Final = re.compile(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})"
-)
-_HIGHEST_PORT: Final = 65535
-
-
-class Strict(BaseModel):
-    """Base of all parts of a site: strict, frozen, unknown keys refused."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def _refuse(kind: str, message: str, hint: str) -> PydanticCustomError:
-    return PydanticCustomError(kind, "{message}", {"message": message, "hint": hint})
-
-
-def _parsed_by(
-    parse: Callable[[str], object], kind: str, message: str, hint: str
-) -> Callable[[str], str]:
-    """Return a validator that keeps the text when `parse` takes it."""
-
-    def check(text: str) -> str:
-        try:
-            parse(text)
-        except ValueError:
-            raise _refuse(kind, message, hint) from None
-        return text
-
-    return check
-
-
-def _host_port(text: str) -> None:
-    match = _HOST_PORT.fullmatch(text)
-    if match is None or not 1 <= int(match[1]) <= _HIGHEST_PORT:
-        raise ValueError(text)
-
-
-def _absolute(text: str) -> None:
-    if not text.startswith("/") or ".." in text.split("/") or "\0" in text:
-        raise ValueError(text)
-
-
-def _not_a_boolean(value: object) -> object:
-    # True == 1 in Python, so `version: true` would pass for `version: 1`.
-    if isinstance(value, bool):
-        raise _refuse("site_version", "the site file's version is the number 1", "write version: 1")
-    return value
-
-
-def _as_many(value: object) -> object:
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, list):
-        return tuple(value)
-    raise _refuse("text_or_list", "expected text or a list of texts", "quote numbers and booleans")
-
-
-def _readonly(value: Mapping[K, V]) -> Mapping[K, V]:
-    frozen: Mapping[K, V] = freeze(value)
-    return frozen
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-"""What we create: safe as a file name, a DNS label, a tctl reference and an MCP server name."""
-
-Reference = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z@_:.+-]{1,255}$")]
-"""What others may have created: the characters Teleport's backend allows in a name."""
-
-LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z/.0-9_:*-]+$")]
-Text = Annotated[str, StringConstraints(max_length=65536)]
-Filled = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
-Many = Annotated[tuple[T, ...], Field(strict=False)]
-Texts = Annotated[
-    tuple[Filled, ...],
-    Field(strict=False),
-    BeforeValidator(_as_many),
-    WithJsonSchema(
-        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
-    ),
-]
-Map = Annotated[Mapping[K, V], AfterValidator(_readonly)]
-Labels = Map[LabelKey, Text]
-Selector = Map[LabelKey, Texts]
-
-Duration = Annotated[
-    str,
-    AfterValidator(
-        _parsed_by(
-            units.nanoseconds,
-            "duration",
-            "this is not a duration",
-            "write it as in 12h, 90m or 1h30m",
-        )
-    ),
-]
-Time = Annotated[
-    str,
-    AfterValidator(
-        _parsed_by(
-            units.moment, "time", "this is not a time with a zone", 'write "2027-01-31T12:00:00Z"'
-        )
-    ),
-]
-TeleportVersion = Annotated[
-    str,
-    AfterValidator(
-        _parsed_by(units.version, "version", "this is not a Teleport version", 'write "18.8"')
-    ),
-]
-HostPort = Annotated[
-    str,
-    AfterValidator(
-        _parsed_by(_host_port, "host_port", "expected HOST:PORT", "write example.teleport.sh:443")
-    ),
-]
-Directory = Annotated[
-    str,
-    AfterValidator(
-        _parsed_by(_absolute, "path", "expected an absolute path without `..`", "begin it with /")
-    ),
-]
+from provisioner.joins import Joins
+from provisioner.values import Plain, nothing
 
 
 class Teleport(Strict):
@@ -214,10 +95,45 @@ class Role(Entry):
     options: Map[str, Plain] = Field(default_factory=nothing)
 
 
-class Identity(Strict):
-    """Where tbot keeps the bot's identity file."""
+class Reader(Strict):
+    """Who else may read the identity: a user or a group of the machine."""
 
-    path: Directory
+    user: Filled | None = None
+    group: Filled | None = None
+
+
+class KubernetesSecret(Strict):
+    """A secret that tbot writes, and where the client's pod mounts it."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,252}$")]
+    mount_path: Directory
+
+
+class Identity(Strict):
+    """Where tbot keeps the bot's identity file: a directory, or a Kubernetes secret."""
+
+    path: Directory | None = None
+    kubernetes_secret: KubernetesSecret | None = None
+    readers: Many[Reader] = ()
+    symlinks: Literal["try-secure", "secure", "insecure"] | None = None
+    acls: Literal["try", "off", "required"] | None = None
+    credential_ttl: Duration | None = None
+    renewal_interval: Duration | None = None
+
+    @property
+    def directory(self) -> str:
+        """The directory in which a client finds the file `identity`."""
+        if self.kubernetes_secret is not None:
+            return self.kubernetes_secret.mount_path.rstrip("/")
+        return (self.path or "").rstrip("/")
+
+
+class Tbot(Strict):
+    """The rest of tbot.yaml: its own state, whether it runs once, where it tells how it fares."""
+
+    storage: Storage | None = None
+    oneshot: bool = False
+    diag_addr: HostPort | None = None
 
 
 class Client(Strict):
@@ -237,14 +153,16 @@ class Bot(Entry):
     traits: Map[Filled, Texts] = Field(default_factory=nothing)
     max_session_ttl: Duration | None = None
     labels: Labels = Field(default_factory=nothing)
+    join: Joins = ()
     identity: Identity | None = None
+    tbot: Tbot | None = None
     clients: Many[Client] = ()
 
 
 class Site(Strict):
     """One whole site. A collection that the file leaves out is out of scope; `{}` means none."""
 
-    version: Annotated[Literal[1], BeforeValidator(_not_a_boolean)]
+    version: Annotated[Literal[1], BeforeValidator(not_a_boolean)]
     site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     teleport: Teleport
     external_roles: Many[Reference] = ()

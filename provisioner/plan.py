@@ -23,6 +23,7 @@ from provisioner.errors import Place, Problem, WrongVersion
 from provisioner.holdings import dangling, foreign_bot, refused_by_dangling, roles_of, still_held
 from provisioner.kinds import KINDS
 from provisioner.resource import Resource, equal
+from provisioner.tokens import allowed
 from provisioner.values import sha256
 
 _TAKES: Final = 4
@@ -101,12 +102,14 @@ def _of_the_site(
 ) -> Iterator[Change]:
     for key, resource in wanted.items():
         live = known.get(key)
-        if live is None:
-            yield create(resource)
-        elif key.kind != "bot" or live.owner == site:
+        if live is not None and (key.kind != "bot" or live.owner == site):
             change = compare(resource, live, site)
-            if change is not None:
-                yield change
+        elif live is None:
+            change = create(resource)
+        else:
+            continue  # a bot of somebody else: of those only the roles are applied
+        if change is not None:
+            yield allowed(change, known, site) if key.kind == "token" else change
 
 
 def _no_longer_in_the_site(

@@ -15,8 +15,9 @@ from provisioner import source, units
 from provisioner.change import Key
 from provisioner.clients import FORMATS, Connection
 from provisioner.errors import Place, Problem, SiteError
+from provisioner.joins import IamJoin, Join, OtherJoin, SecretJoin, token_name
 from provisioner.kinds import KINDS
-from provisioner.model import App, Bot, Client, Deny, Entry, Identity, Role, Site
+from provisioner.model import App, Bot, Client, Deny, Entry, Identity, Role, Site, Tbot
 from provisioner.resource import PROTECTED_LABEL, SITE_LABEL, Resource
 from provisioner.templates import Templates
 from provisioner.values import Plain, freeze
@@ -73,6 +74,14 @@ def _documents(site: Site, locate: Locate) -> Documents:
             yield Key("app", name), locate(("mcp_servers", name)), context
     for name, bot in site.bots.items():
         yield Key("bot", name), locate(("bots", name)), _bot(name, bot, site.site)
+        for join in bot.join:
+            if not isinstance(join, SecretJoin):
+                token = token_name(name, join)
+                yield (
+                    Key("token", token),
+                    locate(("bots", name, "join")),
+                    _token(token, name, join, site.site),
+                )
 
 
 def _metadata(name: str, entry: Entry, labels: Mapping[str, str], site: str) -> dict[str, Plain]:
@@ -130,6 +139,26 @@ def _bot(name: str, bot: Bot, site: str) -> Mapping[str, Plain]:
     }
 
 
+def _token(name: str, bot: str, join: Join, site: str) -> Mapping[str, Plain]:
+    block = _block(join)
+    return {
+        "name": name,
+        "expires": None,
+        "labels": {SITE_LABEL: site},
+        "join_method": join.method,
+        "bot_name": bot,
+        # Only iam has its rules beside the other keys of the token, not in a block of its own.
+        "allow": block["allow"] if isinstance(join, IamJoin) else None,
+        "config": None if isinstance(join, IamJoin) else block,
+    }
+
+
+def _block(join: Join) -> dict[str, Plain]:
+    if isinstance(join, OtherJoin):
+        return {"allow": join.allow, **join.config}
+    return join.model_dump(exclude_none=True, exclude={"name", "method"})
+
+
 MachineFile = tuple[str, str, Place, Mapping[str, Plain]]
 """Its path, the template that writes it, the site entry behind it, and what the template is told."""
 
@@ -139,7 +168,10 @@ def _machine_files(site: Site, locate: Locate) -> Iterator[MachineFile]:
         if bot.identity is None:
             continue
         at = locate(("bots", name, "identity"))
-        yield f"tbot/{name}.yaml", "tbot/tbot.yaml.j2", at, _tbot(site, bot.identity)
+        for number, join in enumerate(bot.join or (None,)):
+            suffix = f"-{join.method.replace('_', '-')}" if join and number else ""
+            context = _tbot(site, name, bot, bot.identity, join)
+            yield f"tbot/{name}{suffix}.yaml", "tbot/tbot.yaml.j2", at, context
         for kind in dict.fromkeys(client.format for client in bot.clients):
             mine = [client for client in bot.clients if client.format == kind]
             entries = [
@@ -150,22 +182,49 @@ def _machine_files(site: Site, locate: Locate) -> Iterator[MachineFile]:
             yield path, layout.template, locate(("bots", name, "clients")), {"connections": entries}
 
 
-def _tbot(site: Site, identity: Identity) -> Mapping[str, Plain]:
+def _tbot(
+    site: Site, name: str, bot: Bot, identity: Identity, join: Join | None
+) -> Mapping[str, Plain]:
     """One identity service; tsh needs `allow_reissue` to get a certificate for the app."""
-    service = {
-        "type": "identity",
-        "destination": {"type": "directory", "path": identity.path},
-        "allow_reissue": True,
-    }
+    tbot = bot.tbot or Tbot()
     return {
         "proxy": site.teleport.proxy,
-        "onboarding": None,
-        "storage": None,
-        "services": [service],
-        "oneshot": None,
-        "diag_addr": None,
+        "onboarding": _onboarding(name, join) if join else None,
+        "storage": _storage(tbot.storage) if tbot.storage else None,
+        "services": [
+            {
+                "type": "identity",
+                "destination": _destination(identity),
+                "allow_reissue": True,
+                "credential_ttl": identity.credential_ttl,
+                "renewal_interval": identity.renewal_interval,
+            }
+        ],
+        "oneshot": True if tbot.oneshot else None,
+        "diag_addr": tbot.diag_addr,
         "credential_ttl": None,
         "renewal_interval": None,
+    }
+
+
+def _onboarding(bot: str, join: Join) -> Mapping[str, Plain]:
+    token = join.token_path if isinstance(join, SecretJoin) else token_name(bot, join)
+    return {"join_method": join.method, "token": token}
+
+
+def _storage(place: str) -> Mapping[str, Plain]:
+    return {"type": "memory"} if place == "memory" else {"type": "directory", "path": place}
+
+
+def _destination(identity: Identity) -> Mapping[str, Plain]:
+    if identity.kubernetes_secret is not None:
+        return {"type": "kubernetes_secret", "name": identity.kubernetes_secret.name}
+    readers = [reader.model_dump(exclude_none=True) for reader in identity.readers]
+    optional = {"readers": readers, "symlinks": identity.symlinks, "acls": identity.acls}
+    return {
+        "type": "directory",
+        "path": identity.path,
+        **{name: value for name, value in optional.items() if value},
     }
 
 
@@ -176,7 +235,7 @@ def _connections(site: Site, identity: Identity, client: Client) -> Iterator[Map
             server=server,
             argv=(
                 *(site.teleport.tsh or "tsh", "mcp", "connect"),
-                *("-i", f"{identity.path.rstrip('/')}/identity"),
+                *("-i", f"{identity.directory}/identity"),
                 *("--proxy", site.teleport.proxy, server),
             ),
         )

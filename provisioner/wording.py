@@ -55,8 +55,8 @@ def called(value: Plain) -> str:
     return "a list" if isinstance(value, list | tuple) else "a mapping"
 
 
-def _unknown_key(_error: ErrorDetails, path: Loc) -> Problem:
-    known = _keys_at(path[:-1])
+def _unknown_key(error: ErrorDetails, path: Loc) -> Problem:
+    known = _keys_at(error["loc"][:-1])
     close = difflib.get_close_matches(str(path[-1]), known, n=1)
     hint = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
     where = f" in {dotted(path[:-1])}" if path[:-1] else ""
@@ -131,6 +131,21 @@ def _custom(error: ErrorDetails, path: Loc) -> Problem:
     return Problem("PV044", "error", f"{dotted(path)}: {ctx['message']}", ctx["hint"])
 
 
+def _unknown_method(error: ErrorDetails, path: Loc) -> Problem:
+    tag, known = error["ctx"]["tag"], error["ctx"]["expected_tags"].replace("'", "").split(", ")
+    close = difflib.get_close_matches(tag, known, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else f"there are: {', '.join(known)}"
+    return Problem("PV044", "error", f"{dotted(path)}: there is no join method `{tag}`", hint)
+
+
+def _no_method(_error: ErrorDetails, path: Loc) -> Problem:
+    return Problem("PV041", "error", f"`method` is missing in {dotted(path)}", "add method: github")
+
+
+def _number(error: ErrorDetails, path: Loc) -> Problem:
+    return Problem("PV044", "error", f"{dotted(path)}: must be {error['ctx']['ge']} or more")
+
+
 def _unforeseen(error: ErrorDetails, path: Loc) -> Problem:
     return Problem("PV044", "error", f"{dotted(path)}: {error['msg']}")
 
@@ -152,10 +167,16 @@ def _inside(kind: object, part: str | int) -> object:
     if _is_model(kind):
         field = kind.model_fields.get(str(part))
         return _bare(field.annotation) if field else None
-    arguments = get_args(kind)  # of Mapping[key, value] or tuple[item, ...]
+    arguments = get_args(kind)  # of Mapping[key, value], tuple[item, ...] or one of several models
     if not arguments:
         return None
+    if all(_is_model(item) for item in arguments) and isinstance(part, str):
+        return next((item for item in arguments if part in _methods(item)), None)
     return _bare(arguments[0] if isinstance(part, int) else arguments[1])
+
+
+def _methods(kind: object) -> tuple[object, ...]:
+    return get_args(kind.model_fields["method"].annotation) if _is_model(kind) else ()
 
 
 def _bare(kind: object) -> object:
@@ -196,6 +217,11 @@ _PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
         "an MCP server entry is named with letters, digits and hyphens, as every client accepts",
         "",
     ),
+    r"^[a-z0-9.-]{1,253}:[a-z0-9.-]{1,253}$": (
+        "a service account is NAMESPACE:NAME",
+        "write agents:claude for the account claude in the namespace agents",
+    ),
+    r"^[a-z0-9][a-z0-9.-]{0,252}$": ("this cannot be the name of a Kubernetes secret", ""),
     r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$": ("this is not an HTTP header name", ""),
 }
 
@@ -207,13 +233,27 @@ TEXTS: Final[Mapping[str, Describe]] = {
     "dict_type": _wrong_type("a mapping"),
     "mapping_type": _wrong_type("a mapping"),
     "model_type": _wrong_type("a mapping"),
+    "model_attributes_type": _wrong_type("a mapping"),
+    "int_type": _wrong_type("a number"),
+    "greater_than_equal": _number,
+    "union_tag_invalid": _unknown_method,
+    "union_tag_not_found": _no_method,
     "tuple_type": _wrong_type("a list"),
     "string_pattern_mismatch": _bad_name,
     "string_too_short": _length,
     "string_too_long": _length,
     "literal_error": _literal,
     **dict.fromkeys(
-        ("site_version", "text_or_list", "duration", "time", "version", "host_port", "path"),
+        (
+            "site_version",
+            "text_or_list",
+            "duration",
+            "time",
+            "version",
+            "host_port",
+            "path",
+            "storage",
+        ),
         _custom,
     ),
 }

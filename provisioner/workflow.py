@@ -28,7 +28,11 @@ from provisioner.source import Document, Step
 from provisioner.templates import Templates
 
 READ: Final = ("role", "bot", "app", "app_server")
-_SCOPES: Final[Mapping[str, str]] = {"roles": "role", "mcp_servers": "app", "bots": "bot"}
+_SCOPES: Final[Mapping[str, tuple[str, ...]]] = {
+    "roles": ("role",),
+    "mcp_servers": ("app",),
+    "bots": ("bot", "token"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def make_plan(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Plan:
     """Read the cluster and plan. Raises WrongVersion before it reads, and ClusterError."""
     info = cluster.info()
     gate(info, prepared.site)
-    live = [resource(body) for body in cluster.read(Scope(READ, prepared.site.site))]
+    live = [resource(body) for body in cluster.read(_scope(prepared, prune=prune))]
     made = plan(_desired(prepared), live, info, prune=prune)
     unmet = tuple(_with_excerpt(problem, prepared.document) for problem in made.problems)
     return replace(made, problems=(*prepared.warnings, *unmet))
@@ -160,13 +164,26 @@ def _not_kept(left: Plan) -> str:
     return f"the cluster accepted the changes but did not keep: {', '.join(lost)}"
 
 
+def _scope(prepared: Prepared, *, prune: bool) -> Scope:
+    """Return what to read: tokens only where the site renders some, or may delete some."""
+    site = prepared.site
+    tokens = frozenset(r.key.name for r in prepared.rendered.resources if r.key.kind == "token")
+    may_prune = prune and site.manages("bots")
+    return Scope((*READ, "token") if tokens or may_prune else READ, site.site, tokens)
+
+
 def _desired(prepared: Prepared) -> Desired:
     site, at = prepared.site, prepared.document
     return Desired(
         site=site.site,
         file=at.file,
         resources=prepared.rendered.resources,
-        kinds=tuple(kind for collection, kind in _SCOPES.items() if site.manages(collection)),
+        kinds=tuple(
+            kind
+            for collection, kinds in _SCOPES.items()
+            if site.manages(collection)
+            for kind in kinds
+        ),
         external_roles={
             name: at.place(("external_roles", index))
             for index, name in enumerate(site.external_roles)
