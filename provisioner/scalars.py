@@ -1,0 +1,149 @@
+"""One value in one language, written so that nothing in it is read as structure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+_PLAIN: Final = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./@*+-]|:(?=[A-Za-z0-9_/.*-]))*").fullmatch
+_WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_LONGEST: Final = 1000  # YAML gives up looking for the colon after a key of 1,024 characters
+_WIDTH: Final = 72
+_LISTS: Final = (list, tuple)
+_CONTAINERS: Final = (list, tuple, Mapping)
+
+# What no reader can see, or what some parser takes for a newline: C1, NBSP, soft hyphen, bidi,
+# zero-width, line and paragraph separators, BOM, noncharacters; and halves of surrogate pairs.
+_HIDDEN: Final = re.compile(
+    "[\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
+)
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _x(match: re.Match[str]) -> str:
+    return rf"\x{ord(match[0]):02x}" if match[0] <= "\xff" else _u(match)
+
+
+def _u(match: re.Match[str]) -> str:
+    if "\ud800" <= match[0] <= "\udfff":
+        raise ValueError(f"half a surrogate pair (U+{ord(match[0]):04X}) is not text")
+    return rf"\u{ord(match[0]):04x}"
+
+
+def _yaml_text(text: str) -> str:
+    if len(text) <= _LONGEST and _PLAIN(text) and text.lower() not in _WORDS:
+        return text
+    return _HIDDEN.sub(_x, _encode(text))
+
+
+def _quoted(text: str) -> str:
+    return _HIDDEN.sub(_u, _encode(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How one language writes plain values: text, numbers, booleans, None, lists and mappings."""
+
+    name: str
+    text: Callable[[str], str]
+    null: str | None = "null"
+    true: str = "true"
+    false: str = "false"
+    pair: str = ": "
+    longest_key: int = sys.maxsize
+
+    def write(self, value: object) -> str:
+        """Return `value` as one value of this language, on one line.
+
+        Raises TypeError on what is not a plain value, ValueError on a number or a character
+        that the language cannot say.
+        """
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, _LISTS):
+            return f"[{', '.join(map(self.write, value))}]"
+        if isinstance(value, bool):
+            return self.true if value else self.false
+        if isinstance(value, int):
+            return int.__repr__(value)
+        if isinstance(value, float):
+            return _decimal(value)
+        if isinstance(value, Mapping):
+            pairs = (f"{self.key(key)}{self.pair}{self.write(item)}" for key, item in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        if value is None and self.null is not None:
+            return self.null
+        raise TypeError(f"{_a(value)} cannot be written in {self.name}")
+
+    def key(self, value: object) -> str:
+        """Return `value` as the key of a mapping; raises TypeError unless it is text."""
+        if not isinstance(value, str):
+            raise TypeError(f"{_a(value)} cannot be a key: keys are text")
+        written = self.text(value)
+        if len(written) > self.longest_key:
+            raise ValueError(f"a key of {len(value)} characters is too long for {self.name}")
+        return written
+
+    def lines(self, value: object) -> list[str]:
+        """Return `value` on as many lines as read well; raises what `write` raises."""
+        return [self.write(value)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Yaml(Language):
+    def lines(self, value: object) -> list[str]:
+        """Return `value` in block style; lists of scalars stay on one line where that reads well."""
+        return _lines(value)
+
+
+def _lines(value: object) -> list[str]:
+    if not value or not isinstance(value, _CONTAINERS):
+        return [YAML.write(value)]
+    if isinstance(value, Mapping):
+        return [line for key, item in value.items() for line in _entry(f"{YAML.key(key)}:", item)]
+    return [line for item in value for line in _item(item)]
+
+
+def _entry(head: str, value: object) -> list[str]:
+    """Return the lines of `head` and its value: beside it where that reads well, else below."""
+    if not value or not isinstance(value, _CONTAINERS):
+        return [f"{head} {YAML.write(value)}"]
+    if isinstance(value, _LISTS) and not any(isinstance(item, _CONTAINERS) for item in value):
+        line = f"{head} {YAML.write(value)}"
+        if len(line) <= _WIDTH:
+            return [line]
+    return [head, *(f"  {line}" for line in _lines(value))]
+
+
+def _item(value: object) -> list[str]:
+    if isinstance(value, _LISTS):
+        return [f"- {YAML.write(value)}"]
+    first, *rest = _lines(value)
+    return [f"- {first}", *(f"  {line}" for line in rest)]
+
+
+def _decimal(number: float) -> str:
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is not a number that can be written")
+    digits, exponent, power = repr(number).partition("e")
+    # YAML 1.1 takes 1e+20 for text: there, a float has a point.
+    return f"{digits}{'' if '.' in digits else '.0'}{exponent}{power}"
+
+
+def _a(value: object) -> str:
+    return f"a value of type {type(value).__name__}"
+
+
+YAML: Final = _Yaml("YAML", _yaml_text, longest_key=_LONGEST)
+JSON: Final = Language("JSON", _quoted)
+TOML: Final = Language("TOML", _quoted, null=None, pair=" = ")
+PYTHON: Final = Language("Python", _quoted, "None", "True", "False")
+HTML: Final = Language("HTML", str, null="")
+
+scalar: Final = YAML.write
+"""Return a plain value as one YAML scalar, lists and mappings in flow style, on one line."""
