@@ -101,6 +101,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Reference = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z@_:.+-]{1,255}$")]
 """What others may have created: the characters Teleport's backend allows in a name."""
 
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z/.0-9_:*-]+$")]
 Text = Annotated[str, StringConstraints(max_length=65536)]
 Filled = Annotated[str, StringConstraints(min_length=1, max_length=65536)]

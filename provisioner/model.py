@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from provisioner.fields import (
     Directory,
     Duration,
+    EnvironmentName,
     Filled,
     HostPort,
     Labels,
@@ -137,13 +138,19 @@ class Tbot(Strict):
 
 
 class Client(Strict):
-    """One MCP client configuration for a bot; `name` is the entry's name, by default the server's."""
+    """One MCP client configuration for a bot.
+
+    `name` is the entry's name, by default the server's. `timeout` is how long the client may wait
+    for the server to start; `env` what the server's process gets besides.
+    """
 
     format: Name
     servers: Many[Name]
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}$")] | None = (
         None
     )
+    env: Map[EnvironmentName, Text] = Field(default_factory=nothing)
+    timeout: Duration = "30s"
 
 
 class Bot(Entry):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from provisioner import source, units
@@ -172,14 +172,7 @@ def _machine_files(site: Site, locate: Locate) -> Iterator[MachineFile]:
             suffix = f"-{join.method.replace('_', '-')}" if join and number else ""
             context = _tbot(site, name, bot, bot.identity, join)
             yield f"tbot/{name}{suffix}.yaml", "tbot/tbot.yaml.j2", at, context
-        for kind in dict.fromkeys(client.format for client in bot.clients):
-            mine = [client for client in bot.clients if client.format == kind]
-            entries = [
-                entry for client in mine for entry in _connections(site, bot.identity, client)
-            ]
-            layout = FORMATS[kind]
-            path = f"clients/{name}/{layout.file}"
-            yield path, layout.template, locate(("bots", name, "clients")), {"connections": entries}
+        yield from _client_files(site, name, bot, locate)
 
 
 def _tbot(
@@ -228,18 +221,39 @@ def _destination(identity: Identity) -> Mapping[str, Plain]:
     }
 
 
-def _connections(site: Site, identity: Identity, client: Client) -> Iterator[Mapping[str, Plain]]:
+def _client_files(site: Site, name: str, bot: Bot, locate: Locate) -> Iterator[MachineFile]:
+    at = locate(("bots", name, "clients"))
+    for kind in dict.fromkeys(client.format for client in bot.clients):
+        mine = [client for client in bot.clients if client.format == kind]
+        entries = [entry for client in mine for entry in _connections(site, bot, client)]
+        for layout in FORMATS[kind].layouts:
+            yield f"clients/{name}/{layout.file}", layout.template, at, {"connections": entries}
+
+
+def _connections(site: Site, bot: Bot, client: Client) -> Iterator[Mapping[str, Plain]]:
+    directory = bot.identity.directory if bot.identity else ""
+    milliseconds = units.nanoseconds(client.timeout) // 10**6
     for server in client.servers:
         connection = Connection(
             name=client.name or server,
             server=server,
-            argv=(
-                *(site.teleport.tsh or "tsh", "mcp", "connect"),
-                *("-i", f"{identity.directory}/identity"),
+            command=site.teleport.tsh or "tsh",
+            args=(
+                *("mcp", "connect", "-i", f"{directory}/identity"),
                 *("--proxy", site.teleport.proxy, server),
             ),
+            env=client.env,
+            timeout_ms=milliseconds,
+            tools=site.mcp_servers[server].tools,
         )
-        yield {**asdict(connection), "line": shlex.join(connection.argv)}
+        argv = (connection.command, *connection.args)
+        yield {
+            **{field.name: getattr(connection, field.name) for field in fields(connection)},
+            "argv": argv,
+            "line": shlex.join(argv),
+            "timeout_s": -(-milliseconds // 1000),
+            "description": site.mcp_servers[server].description or f"MCP server {server}",
+        }
 
 
 def _parsed(text: str, key: Key, at: Place, site: str) -> Resource:

@@ -217,6 +217,7 @@ _PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
         "an MCP server entry is named with letters, digits and hyphens, as every client accepts",
         "",
     ),
+    r"^[A-Za-z_][A-Za-z0-9_]{0,127}$": ("this is not the name of an environment variable", ""),
     r"^[a-z0-9.-]{1,253}:[a-z0-9.-]{1,253}$": (
         "a service account is NAMESPACE:NAME",
         "write agents:claude for the account claude in the namespace agents",

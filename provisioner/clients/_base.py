@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+System = Literal["linux", "darwin", "win32"]
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One MCP server as a client starts it: `name` is the entry's name, `argv` what is run.
+    """One MCP server as a client starts it: `name` is the entry's name, `command` what is run.
 
-    The argv is `tsh mcp connect -i IDENTITY --proxy HOST:PORT SERVER`, the machine form of
-    https://goteleport.com/docs/machine-workload-identity/access-guides/mcp.
+    The command line is `tsh mcp connect -i IDENTITY --proxy HOST:PORT SERVER`, the machine form of
+    https://goteleport.com/docs/machine-workload-identity/access-guides/mcp. `timeout_ms` is how
+    long the client may wait for the server to start: tsh dials through a proxy, and the default of
+    several clients, 5 s, is too short for that. `tools` are those of the server, where known.
     """
 
     name: str
     server: str
-    argv: tuple[str, ...]
+    command: str
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+    timeout_ms: int
+    tools: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One file of a format: its name and the template that writes it."""
+
+    file: str
+    template: str
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One client format: the file it is written to, and the template that writes it.
+    """One client format.
 
-    The template is given `connections`, a list of {name, server, argv}.
+    The template of each layout is given `connections`, a list of mappings with the fields of
+    `Connection`, `line` (the command line for a shell) and `timeout_s`. `entries` is the path, in
+    the parsed first layout, of the mapping that holds an entry for each connection: that is what is
+    merged into a file that exists. `strict` clients read JSON without comments and trailing commas.
+    `homes` are the places where the client looks for its file, `~` and %NAME% unexpanded; `after`
+    says what makes it read the file again.
     """
 
-    file: str
-    template: str
+    layouts: tuple[Layout, ...]
+    entries: tuple[str, ...] = ()
+    strict: bool = True
+    homes: Mapping[System, str] = field(default_factory=lambda: MappingProxyType({}))
+    after: str = ""

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from provisioner.clients._base import Format
+from provisioner.clients._base import Format, Layout
 
-FORMAT: Final = Format(file="command.txt", template="clients/command.txt.j2")
+FORMAT: Final = Format((Layout("command.txt", "clients/command.txt.j2"),))
