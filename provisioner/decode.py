@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from provisioner.errors import Place, Problem
+from provisioner.errors import Problem
 from provisioner.fields import Map
 from provisioner.model import Bot, Role, Server, Site
 from provisioner.source import Document
@@ -31,13 +31,15 @@ class Decoded:
 
     `site` is None when there are problems that forbid its use; `partial` is what could be read in
     any case, for the rules to judge, or None when nothing could. `broken` are the entries with
-    problems: what is missing there may just be what could not be read.
+    problems: what is missing there may just be what could not be read. `unknown` are
+    the paths of the keys that no site has.
     """
 
     site: Site | None
     partial: Site | None
     problems: tuple[Problem, ...]
     broken: frozenset[Loc] = frozenset()
+    unknown: frozenset[Loc] = frozenset()
 
 
 class _Loose(Site):
@@ -63,8 +65,17 @@ def decode(document: Document) -> Decoded:
     if site is not None:
         return Decoded(site, site, ())
     problems = tuple(_problem(error, document) for error in errors)
-    broken = frozenset(error["loc"][:_ENTRY] for error in errors)
-    return Decoded(None, _what_is_left(document.value, errors), problems, broken)
+    return Decoded(
+        None,
+        _what_is_left(document.value, errors),
+        problems,
+        broken=frozenset(error["loc"][:_ENTRY] for error in errors),
+        unknown=frozenset(
+            _path(error["loc"], document.value)
+            for error in errors
+            if error["type"] == "extra_forbidden"
+        ),
+    )
 
 
 def _validate(kind: type[Site], value: Plain) -> tuple[Site | None, list[ErrorDetails]]:
@@ -171,14 +182,4 @@ def _problem(error: ErrorDetails, document: Document) -> Problem:
 
 def _placed(problem: Problem, document: Document, path: Loc, *, key: bool) -> Problem:
     at = document.key_place(path) if key else document.place(path)
-    line = document.excerpt(at)
-    if problem.code == "PV040" or path[-1:] == ("value",):
-        line = _blanked(line, at, document.place(path))
-    return replace(problem, at=at, excerpt=line)
-
-
-def _blanked(line: str, key: Place, value: Place) -> str:
-    """Take the value off a line: under a mistyped key, or in a header, it may be a secret."""
-    if value == key:
-        return line[: key.column - 1] + "..."
-    return line[: key.end - 1] + ": ..."
+    return replace(problem, at=at, excerpt=document.excerpt(at))

@@ -21,6 +21,7 @@ from provisioner.errors import NotApplied, Place, Problem, SiteError, Stale
 from provisioner.gate import gate
 from provisioner.model import Site
 from provisioner.plan import Declared, Desired, plan
+from provisioner.redaction import redacted
 from provisioner.render import Rendered, render
 from provisioner.resource import resource
 from provisioner.rules import Finding, Rule, findings
@@ -67,7 +68,8 @@ def check(path: Path) -> Checked:
             for rule, finding in findings(decoded.partial)
             if rule.severity == "error" or finding.path[:2] not in decoded.broken
         ]
-    ordered = tuple(sorted(found, key=lambda problem: problem.at or Place("")))
+    found.sort(key=lambda problem: problem.at or Place(""))
+    ordered = redacted(found, document, decoded.unknown)
     failed = any(problem.severity == "error" for problem in ordered)
     return Checked(None if failed else decoded.site, document, ordered)
 

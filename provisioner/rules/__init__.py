@@ -10,10 +10,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from provisioner.model import Site
-from provisioner.rules import bots, roles, servers
+from provisioner.rules import bots, machines, roles, servers
 from provisioner.rules._base import Finding, Rule
 
-RULES: Final[tuple[Rule, ...]] = (*roles.RULES, *bots.RULES, *servers.RULES)
+RULES: Final[tuple[Rule, ...]] = (
+    *roles.RULES,
+    *bots.RULES,
+    *servers.RULES,
+    *machines.RULES,
+)
 
 
 def findings(site: Site) -> Iterator[tuple[Rule, Finding]]:
