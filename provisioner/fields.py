@@ -69,6 +69,11 @@ def _absolute(text: str) -> None:
         raise ValueError(text)
 
 
+def _relative(text: str) -> None:
+    if text.startswith("/") or ".." in text.split("/") or "\0" in text or not text.endswith(".j2"):
+        raise ValueError(text)
+
+
 def _absolute_or_memory(text: str) -> None:
     if text != "memory":
         _absolute(text)
@@ -163,6 +168,17 @@ Storage = Annotated[
             "storage",
             "expected an absolute path, or memory",
             "write /var/lib/teleport/bot, or memory where the bot can always join anew",
+        )
+    ),
+]
+RelativePath = Annotated[
+    str,
+    AfterValidator(
+        _parsed_by(
+            _relative,
+            "template_path",
+            "expected the path of a template below the site's directory",
+            "write clients/own.json.j2",
         )
     ),
 ]

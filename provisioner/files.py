@@ -52,6 +52,14 @@ def read_bytes(path: Path, *, limit: int = _LIMIT) -> bytes:
     return data
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a UTF-8 file. Raises FileError, with the place of a byte that is none."""
+    try:
+        return read_bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}: not UTF-8 at byte {error.start}") from error
+
+
 def write(path: Path, data: bytes, *, mode: int = PUBLIC, backup: bool = False) -> bool:
     """Make `data` the content of the file and say whether that took a write.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from provisioner.fields import (
     Directory,
@@ -21,6 +22,7 @@ from provisioner.fields import (
     Map,
     Name,
     Reference,
+    RelativePath,
     Selector,
     Storage,
     Strict,
@@ -32,6 +34,22 @@ from provisioner.fields import (
 )
 from provisioner.joins import Joins
 from provisioner.values import Plain, nothing
+
+
+def _as_format(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _all_or_listed(value: object) -> object:
+    if value == "reachable":
+        return ()
+    if value == []:
+        raise PydanticCustomError(
+            "servers",
+            "{message}",
+            {"message": "a client of no server", "hint": "name servers, or write reachable"},
+        )
+    return value
 
 
 class Teleport(Strict):
@@ -137,15 +155,22 @@ class Tbot(Strict):
     diag_addr: HostPort | None = None
 
 
+class ClientFormat(Strict):
+    """A format by its name, or a template of the user's own by its path beside the site."""
+
+    name: Name | None = None
+    custom: RelativePath | None = None
+
+
 class Client(Strict):
     """One MCP client configuration for a bot.
 
-    `name` is the entry's name, by default the server's. `timeout` is how long the client may wait
+    `servers` are named, or none for all that the bot reaches. `name` is the entry's, by default the server's. `timeout` is how long the client may wait
     for the server to start; `env` what the server's process gets besides.
     """
 
-    format: Name
-    servers: Many[Name]
+    format: Annotated[ClientFormat, BeforeValidator(_as_format)]
+    servers: Annotated[Many[Name], BeforeValidator(_all_or_listed)]
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}$")] | None = (
         None
     )

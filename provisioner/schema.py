@@ -14,6 +14,7 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 def site_schema() -> dict[str, Plain]:
     """Return the schema, draft 2020-12."""
     schema = Site.model_json_schema()
-    formats = schema["$defs"]["Client"]["properties"]["format"]
-    formats["enum"] = list(FORMATS)
+    client = schema["$defs"]["Client"]["properties"]
+    client["format"] = {"anyOf": [{"enum": list(FORMATS)}, client["format"]]}
+    client["servers"] = {"anyOf": [{"const": "reachable"}, client["servers"]]}
     return {"$schema": DIALECT, **schema, "title": "provision site file, version 1"}

@@ -85,6 +85,11 @@ class Templates:
             raise SiteError(tuple(sorted(problems, key=lambda p: p.at or Place(""))))
         return cls(MappingProxyType(sources), MappingProxyType(compiled))
 
+    def also(self, texts: Mapping[str, str]) -> Templates:
+        """Return these templates and more. Raises SiteError as `load` does."""
+        known = {name: source.text for name, source in self._sources.items()}
+        return Templates.load({**known, **texts}) if texts else self
+
     def render(self, name: str, context: Mapping[str, Plain], *, entry: Place | None = None) -> str:
         """Return the text of template `name` for `context`, at most 16 Mi characters.
 

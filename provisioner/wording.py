@@ -246,6 +246,8 @@ TEXTS: Final[Mapping[str, Describe]] = {
     "literal_error": _literal,
     **dict.fromkeys(
         (
+            "servers",
+            "template_path",
             "site_version",
             "text_or_list",
             "duration",

@@ -19,6 +19,7 @@ from provisioner.cluster import Cluster, Scope, WritableCluster
 from provisioner.decode import decode
 from provisioner.errors import NotApplied, Place, Problem, SiteError, Stale
 from provisioner.gate import gate
+from provisioner.machines import custom_template
 from provisioner.model import Site
 from provisioner.plan import Declared, Desired, plan
 from provisioner.redaction import redacted
@@ -79,8 +80,23 @@ def prepare(path: Path, templates: Templates) -> Prepared:
     checked = check(path)
     if checked.site is None or checked.document is None:
         raise SiteError(checked.problems)
+    templates = templates.also(_custom_templates(checked.site, path))
     rendered = render(checked.site, templates, checked.document.key_place)
     return Prepared(checked.site, checked.document, checked.problems, rendered)
+
+
+def _custom_templates(site: Site, path: Path) -> Mapping[str, str]:
+    """Read the client templates that the site brings along, below its own directory."""
+    wanted = {
+        client.format.custom
+        for bot in site.bots.values()
+        for client in bot.clients
+        if client.format.custom is not None
+    }
+    return {
+        custom_template(name): files.read_text(files.below(path.parent, *name.split("/")))
+        for name in sorted(wanted)
+    }
 
 
 def make_plan(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Plan:

@@ -16,7 +16,7 @@ import provisioner
 from provisioner import diagnostics, files, terminal
 from provisioner.change import Event, Note, Progress
 from provisioner.cluster import Cluster, WritableCluster
-from provisioner.errors import FileError, ProvisionError, SiteError
+from provisioner.errors import ProvisionError, SiteError
 from provisioner.local import LocalCluster
 from provisioner.snapshot import parse
 from provisioner.tctl import Tctl, TctlOptions
@@ -147,13 +147,10 @@ def _shipped() -> Path:
 
 
 def _texts(root: Path) -> dict[str, str]:
-    found = {}
-    for path in sorted(root.rglob("*.j2")):
-        try:
-            found[path.relative_to(root).as_posix()] = files.read_bytes(path).decode()
-        except UnicodeDecodeError as error:
-            raise FileError(f"{path}: not UTF-8 at byte {error.start}") from error
-    return found
+    return {
+        path.relative_to(root).as_posix(): files.read_text(path)
+        for path in sorted(root.rglob("*.j2"))
+    }
 
 
 def paint(color: str, *, err: bool = False) -> terminal.Paint:

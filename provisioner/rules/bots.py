@@ -121,21 +121,22 @@ def _no_identity(site: Site) -> Iterator[Finding]:
 def _unknown_format(site: Site) -> Iterator[Finding]:
     for name, bot in site.bots.items():
         for index, client in enumerate(bot.clients):
-            if client.format not in FORMATS:
+            kind = client.format
+            if kind.custom is None and kind.name not in FORMATS:
                 yield Finding(
                     ("bots", name, "clients", index, "format"),
-                    f"bot {name}: there is no client format {client.format}",
-                    _meant(client.format, FORMATS) or f"there are: {', '.join(FORMATS)}",
+                    f"bot {name}: there is no client format {kind.name}",
+                    _meant(kind.name or "", FORMATS) or f"there are: {', '.join(FORMATS)}",
                 )
 
 
 def _one_name_for_many(site: Site) -> Iterator[Finding]:
     for name, bot in site.bots.items():
         for index, client in enumerate(bot.clients):
-            if client.name and len(client.servers) > 1:
+            if client.name and len(client.servers) != 1:
                 yield Finding(
                     ("bots", name, "clients", index, "name"),
-                    f"bot {name}: one entry name for {len(client.servers)} servers",
+                    f"bot {name}: one entry name for {len(client.servers) or 'any number of'} servers",
                     "give each server a client of its own, or leave the name out",
                 )
 
