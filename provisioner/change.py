@@ -110,6 +110,40 @@ class ClusterInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessRow:
+    """One thing that a bot gains or loses by a plan.
+
+    `kind` is "tool", "pattern" (the server's tools are not known) or "session" (it may connect);
+    `name` is the tool or the pattern. `role` and `pattern` grant it, or refuse it now as `why` says.
+    """
+
+    gained: bool
+    bot: str
+    server: str
+    kind: Literal["tool", "pattern", "session"]
+    name: str
+    role: str
+    pattern: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a plan does to access, widening first, and the domain that this was worked out over.
+
+    `unknown` are the servers whose tools are not known, `other_apps` the live apps that are no MCP
+    servers and that a bot newly reaches, as (bot, app).
+    """
+
+    rows: tuple[AccessRow, ...] = ()
+    bots: int = 0
+    servers: int = 0
+    tools: int = 0
+    unknown: tuple[str, ...] = ()
+    other_apps: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The difference between a site and a cluster, ready to be judged, shown and applied."""
 
@@ -123,6 +157,7 @@ class Plan:
     digest: str
     unchanged: int
     scope: tuple[str, ...]
+    access: Access = Access()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,18 @@ here knows how a cluster is reached, and deleting is planning with less desired.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Final
 
-from provisioner.change import Change, ClusterInfo, Key, Op, Plan
+from provisioner.change import Access, Change, ClusterInfo, Key, Op, Plan
 from provisioner.compare import compare, create, delete
 from provisioner.errors import Place, Problem, WrongVersion
 from provisioner.holdings import dangling, foreign_bot, refused_by_dangling, roles_of, still_held
+from provisioner.impact import impact, served_app
 from provisioner.kinds import KINDS
 from provisioner.resource import Resource, equal
 from provisioner.tokens import allowed
-from provisioner.values import sha256
+from provisioner.values import Plain, sha256
 
 _TAKES: Final = 4
 _LAST: Final = 8
@@ -45,6 +46,7 @@ class Desired:
 
     `kinds` are in scope: only of these may anything be created, changed or called orphaned.
     `external_roles` and `servers` must be live; their places say where the site expects them.
+    `tools` are those of the servers whose inventory is complete.
     """
 
     site: str
@@ -53,6 +55,7 @@ class Desired:
     kinds: tuple[str, ...]
     external_roles: Mapping[str, Place]
     servers: Mapping[str, Declared]
+    tools: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
 
 
 def plan(
@@ -73,6 +76,7 @@ def plan(
     ]
     found = _with_consequences(found, known)
     changes = tuple(sorted((c for c in found if not c.op.is_note), key=_position))
+    access = impact(known, changes, desired.tools.get)
     return Plan(
         site=desired.site,
         file=desired.file,
@@ -81,9 +85,10 @@ def plan(
         changes=changes,
         notes=tuple(sorted((c for c in found if c.op.is_note), key=_note_position)),
         problems=tuple(_unmet(desired, known, found)),
-        digest=_digest(desired, known, changes, cluster.name, prune=prune),
+        digest=_digest(desired, known, [cluster.name, prune, *_content(changes, access)]),
         unchanged=len(wanted) - len({c.key for c in found if c.key in wanted}),
         scope=desired.kinds,
+        access=access,
     )
 
 
@@ -188,7 +193,11 @@ def _unserved(name: str, server: Declared, known: Mapping[Key, Resource]) -> Ite
             server.at,
         )
         return
-    labels = {key: value for key, value in _served_labels(live).items() if not _is_own(key)}
+    labels = {
+        key: value
+        for key, value in (served_app(live)["metadata"].get("labels") or {}).items()
+        if not _is_own(key)
+    }
     if server.labels is not None and not equal(labels, server.labels):
         yield Problem(
             "PV203",
@@ -197,13 +206,6 @@ def _unserved(name: str, server: Declared, known: Mapping[Key, Resource]) -> Ite
             "write these labels in the site: roles match what is live",
             server.at,
         )
-
-
-def _served_labels(live: Resource) -> Mapping[str, str]:
-    """Return the labels that roles match: an `app_server` wraps the app that its agent serves."""
-    app = live.body.get("spec", {}).get("app", live.body)
-    labels: Mapping[str, str] = app.get("metadata", {}).get("labels") or {}
-    return labels
 
 
 def _is_own(label: str) -> bool:
@@ -231,29 +233,27 @@ def _note_position(note: Change) -> tuple[int, str, str]:
     return list(Op).index(note.op), note.key.kind, note.key.name
 
 
-def _digest(
-    desired: Desired,
-    known: Mapping[Key, Resource],
-    changes: Iterable[Change],
-    cluster: str,
-    *,
-    prune: bool,
-) -> str:
+def _content(changes: Iterable[Change], access: Access) -> Iterator[Plain]:
+    """Yield all that an approval of a plan approves."""
+    yield [[change.op, str(change.key), change.before, change.after] for change in changes]
+    yield [astuple(row) for row in access.rows]
+
+
+def _digest(desired: Desired, known: Mapping[Key, Resource], content: list[Plain]) -> str:
     """Return SITE-CLUSTER-WHOLE: equal exactly when the plans are.
 
     The two short parts cover what is desired and what is live, so that a digest that no longer
     holds tells which of them moved. Timestamps, revisions and places are in none of them.
     """
     keys = {resource.key for resource in desired.resources}
-    site = [desired.site, prune, [resource.text for resource in _sorted(desired.resources)]]
+    site = [desired.site, [resource.text for resource in _sorted(desired.resources)]]
     live = [
         resource.text
         for key, resource in sorted(known.items())
         if key.kind in KINDS and (key in keys or resource.owner == desired.site)
     ]
-    rows = [[change.op, str(change.key), change.before, change.after] for change in changes]
-    whole = [1, cluster, desired.site, prune, rows]
-    return f"{sha256(site)[:8]}-{sha256([cluster, live])[:8]}-{sha256(whole)[:32]}"
+    whole = [1, desired.site, *content]
+    return f"{sha256(site)[:8]}-{sha256(live)[:8]}-{sha256(whole)[:32]}"
 
 
 def _sorted(resources: Iterable[Resource]) -> list[Resource]:

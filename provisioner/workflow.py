@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from provisioner import files, source
+from provisioner import diagnostics, files, source
 from provisioner.apply import apply
 from provisioner.change import Done, Event, Note, Plan, Progress
 from provisioner.cluster import Cluster, Scope, WritableCluster
@@ -22,12 +23,15 @@ from provisioner.gate import gate
 from provisioner.machines import custom_template
 from provisioner.model import Site
 from provisioner.plan import Declared, Desired, plan
-from provisioner.redaction import redacted
+from provisioner.redaction import excerpted
 from provisioner.render import Rendered, render
 from provisioner.resource import resource
 from provisioner.rules import Finding, Rule, findings
-from provisioner.source import Document, Step
+from provisioner.source import Document
 from provisioner.templates import Templates
+
+_LAST: Final = Place("\U0010ffff")
+"""Where problems without a place are told: after all others."""
 
 READ: Final = ("role", "bot", "app", "app_server")
 _SCOPES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -64,13 +68,14 @@ def check(path: Path) -> Checked:
     decoded = decode(document)
     found = [*problems, *decoded.problems]
     if decoded.partial is not None:
-        found += [
-            _problem(rule, finding, document)
+        judged = (
+            (rule, finding)
             for rule, finding in findings(decoded.partial)
             if rule.severity == "error" or finding.path[:2] not in decoded.broken
-        ]
-    found.sort(key=lambda problem: problem.at or Place(""))
-    ordered = redacted(found, document, decoded.unknown)
+        )
+        found += diagnostics.told(judged, lambda each: each[0].code, partial(_problem, document))
+    found.sort(key=lambda problem: problem.at or _LAST)
+    ordered = excerpted(found, document, decoded.unknown)
     failed = any(problem.severity == "error" for problem in ordered)
     return Checked(None if failed else decoded.site, document, ordered)
 
@@ -105,7 +110,7 @@ def make_plan(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Plan:
     gate(info, prepared.site)
     live = [resource(body) for body in cluster.read(_scope(prepared, prune=prune))]
     made = plan(_desired(prepared), live, info, prune=prune)
-    unmet = tuple(_with_excerpt(problem, prepared.document) for problem in made.problems)
+    unmet = excerpted(made.problems, prepared.document)
     return replace(made, problems=(*prepared.warnings, *unmet))
 
 
@@ -213,23 +218,12 @@ def _desired(prepared: Prepared) -> Desired:
             )
             for name, server in site.mcp_servers.items()
         },
+        tools={name: server.tools for name, server in site.mcp_servers.items()},
     )
 
 
-def _problem(rule: Rule, finding: Finding, document: Document) -> Problem:
+def _problem(document: Document, found: tuple[Rule, Finding]) -> Problem:
+    rule, finding = found
     locate = document.key_place if finding.on_key else document.place
-    related = tuple(_place_of(path, document) for path in finding.related)
-    bare = Problem(
-        rule.code, rule.severity, finding.message, finding.hint, locate(finding.path), related
-    )
-    return _with_excerpt(bare, document)
-
-
-def _place_of(path: tuple[Step, ...], document: Document) -> Place:
-    return document.key_place(path)
-
-
-def _with_excerpt(problem: Problem, document: Document) -> Problem:
-    if problem.at is None or problem.excerpt:
-        return problem
-    return replace(problem, excerpt=document.excerpt(problem.at))
+    at, related = locate(finding.path), tuple(map(document.key_place, finding.related))
+    return Problem(rule.code, rule.severity, finding.message, finding.cure, at, related)

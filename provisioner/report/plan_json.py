@@ -9,7 +9,7 @@ import json
 from datetime import UTC, datetime
 
 from provisioner import __version__, diagnostics
-from provisioner.change import Change, Field, Plan
+from provisioner.change import Access, AccessRow, Change, Field, Plan
 from provisioner.report._base import counts
 from provisioner.values import Plain, sha256, thaw
 
@@ -35,7 +35,8 @@ def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
         },
         "mode": "prune" if plan.prune else "apply",
         "scope": list(plan.scope),
-        "changes": [_change(change) for change in plan.changes],
+        "access": _access(plan.access),
+        "changes": [{**_change(change), **_effect(change, plan)} for change in plan.changes],
         "notes": [_change(note) for note in plan.notes],
         "problems": [diagnostics.entry(problem) for problem in plan.problems],
         "summary": {**counts(plan), "unchanged": plan.unchanged},
@@ -58,6 +59,45 @@ def _change(change: Change) -> dict[str, Plain]:
         "source": _source(change),
         "digest": sha256([change.op, str(change.key), change.before, change.after])[:32],
     }
+
+
+def _access(access: Access) -> dict[str, Plain]:
+    return {
+        "gained": [_row(row) for row in access.rows if row.gained],
+        "lost": [_row(row) for row in access.rows if not row.gained],
+        "other_apps": [{"bot": bot, "app": app} for bot, app in access.other_apps],
+        "domain": {
+            "bots": access.bots,
+            "servers": access.servers,
+            "tools": access.tools,
+            "unknown": list(access.unknown),
+        },
+    }
+
+
+def _row(row: AccessRow) -> dict[str, Plain]:
+    return {
+        "bot": row.bot,
+        "server": row.server,
+        "kind": row.kind,
+        "name": row.name,
+        "role": row.role,
+        "pattern": row.pattern,
+        "why": row.why,
+    }
+
+
+def _effect(change: Change, plan: Plan) -> dict[str, Plain]:
+    """Say what one change does to access: it widens when anybody gains anything by it."""
+    mine = [row for row in plan.access.rows if _concerns(row, change)]
+    if any(row.gained for row in mine):
+        return {"effect": "widens"}
+    return {"effect": "narrows" if mine else "neutral"}
+
+
+def _concerns(row: AccessRow, change: Change) -> bool:
+    names = {"role": row.role, "bot": row.bot, "app": row.server}
+    return names.get(change.key.kind) == change.key.name
 
 
 def _field(field: Field) -> dict[str, Plain]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from provisioner import diagnostics
 from provisioner.change import Op, Plan
+from provisioner.report import _access
 from provisioner.report._base import STYLES, Row, counts, on_agents, rows
 from provisioner.terminal import Paint, visible
 
@@ -27,7 +28,10 @@ _SIGNS: Final = {"+": "green", "-": "red", " ": "dim"}
 
 def text(plan: Plan, paint: Paint) -> str:
     """Return the whole plan, what matters most to a reviewer first."""
-    parts = [_title(plan, paint), *_agents(plan, paint)]
+    parts = [_title(plan, paint)]
+    if section := _access.text(plan.access, paint):
+        parts.append(section)
+    parts.extend(_agents(plan, paint))
     listed = rows(plan)
     if listed:
         parts.append("\n".join(line for row in listed for line in _row(row, paint)))

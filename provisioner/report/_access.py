@@ -1,0 +1,69 @@
+"""What a plan does to access, as the first thing that a reviewer reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from provisioner.change import Access, AccessRow
+from provisioner.terminal import Paint, plural, visible
+
+_EFFECT = (
+    "A changed role counts for new sessions at once; a bot gets a new role when its tbot renews, and "
+    "loses one at the latest when its present identity expires."
+)
+
+
+def text(access: Access, paint: Paint) -> str:
+    """Return the section, or nothing when no bot gains or loses anything."""
+    if not access.rows and not access.other_apps:
+        return ""
+    rows = tuple(shown(access))
+    gained = sum(row.gained for row in rows)
+    title = f"{gained} gained, {len(rows) - gained} lost"
+    lines = [f"{paint('bold', 'ACCESS')}  {title}", *(_line(row, paint) for row in rows)]
+    lines += [
+        paint(
+            "yellow", f"  + bot {visible(bot)}  also reaches {visible(app)}, which is no MCP server"
+        )
+        for bot, app in access.other_apps
+    ]
+    return "\n".join([*lines, paint("dim", f"  {_domain(access)}"), paint("dim", f"  {_EFFECT}")])
+
+
+def shown(access: Access) -> Iterator[AccessRow]:
+    """Yield the rows for people: that a bot may connect goes without saying where it has a tool."""
+    told = {(row.gained, row.bot, row.server) for row in access.rows if row.kind != "session"}
+    for row in access.rows:
+        if row.kind != "session" or (row.gained, row.bot, row.server) not in told:
+            yield row
+
+
+def _line(row: AccessRow, paint: Paint) -> str:
+    sign, style = ("+", "green") if row.gained else ("-", "red")
+    head = paint(style, f"{sign} bot {visible(row.bot)}")
+    return f"  {head}  {_what(row)}{_by(row)}"
+
+
+def _what(row: AccessRow) -> str:
+    server = visible(row.server)
+    if row.kind == "session":
+        return f"{'may connect to' if row.gained else 'cannot connect any more to'} {server}"
+    verb = "may call" if row.gained else "loses"
+    return f"{verb}  {server}/{visible(row.name)}{'' if row.kind == 'tool' else ' (any tool that matches)'}"
+
+
+def _by(row: AccessRow) -> str:
+    role = f"role {visible(row.role)}" if row.role else ""
+    pattern = f"pattern {visible(row.pattern)}" if row.pattern and row.kind == "tool" else ""
+    reasons = [part for part in (visible(row.why), role, pattern) if part]
+    return f"  ({', '.join(reasons)})" if reasons else ""
+
+
+def _domain(access: Access) -> str:
+    domain = (
+        f"Worked out over {plural(access.bots, 'bot')}, {plural(access.servers, 'MCP server')} and "
+        f"{plural(access.tools, 'known tool')}"
+    )
+    if not access.unknown:
+        return f"{domain}."
+    return f"{domain}; not known are the tools of {visible(', '.join(access.unknown))}."
