@@ -15,6 +15,7 @@ from typing import Final
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from provisioner.diagnostics import told
 from provisioner.errors import Problem
 from provisioner.fields import Map
 from provisioner.model import Bot, Role, Server, Site
@@ -53,22 +54,17 @@ class _Loose(Site):
 def decode(document: Document) -> Decoded:
     """Read `document` as a site. Raises nothing: problems are in the result."""
     if not isinstance(document.value, dict):
-        problem = Problem(
-            "PV042",
-            "error",
-            f"a site file is a mapping, not {called(document.value)}",
-            "begin with `version: 1`, or run `provision init`",
-            document.place(()),
-        )
-        return Decoded(None, None, (problem,))
+        found = "empty" if document.value is None else called(document.value)
+        message = f"a site file is a mapping, and this one is {found}"
+        hint = "begin with `version: 1`, or run `provision init`"
+        return Decoded(None, None, (Problem("PV042", "error", message, hint, document.place(())),))
     site, errors = _validate(Site, document.value)
     if site is not None:
         return Decoded(site, site, ())
-    problems = tuple(_problem(error, document) for error in errors)
     return Decoded(
         None,
         _what_is_left(document.value, errors),
-        problems,
+        tuple(told(errors, lambda error: error["type"], lambda error: _problem(error, document))),
         broken=frozenset(error["loc"][:_ENTRY] for error in errors),
         unknown=frozenset(
             _path(error["loc"], document.value)
@@ -119,10 +115,10 @@ def _what_is_left(value: Plain, errors: Sequence[ErrorDetails]) -> Site | None:
 
 def _cut(value: Plain, error: ErrorDetails) -> None:
     loc = _path(error["loc"], value)
-    if len(loc) == _ENTRY and len(error["loc"]) > _ENTRY and error["loc"][_ENTRY] == "[key]":
+    if len(loc) == _ENTRY and _is_about_key(error["loc"], value):
         return  # the entry has a bad name and no other fault
     stand_in = _STAND_INS.get(loc) or _STAND_INS_IN_ENTRIES.get(loc[_ENTRY:])
-    if stand_in is not None:
+    if stand_in is not None and error["type"] != "extra_forbidden":
         _put(value, loc, stand_in)
         return
     if error["type"] == "missing":
@@ -131,9 +127,7 @@ def _cut(value: Plain, error: ErrorDetails) -> None:
     if not loc or not _holds(parent, loc[-1]):
         return
     if len(loc) <= _ENTRY and error["type"] in ("dict_type", "model_type"):
-        parent[
-            loc[-1]
-        ] = {}  # the entry exists, whatever it says: references to it are not dangling
+        parent[loc[-1]] = {}  # it exists, whatever it says: references to it are not dangling
     else:
         del parent[loc[-1]]
 
@@ -149,11 +143,16 @@ def _path(loc: Loc, value: Plain) -> Loc:
 
     It marks keys, puts the method into the way of a join, and knows one join as a list of one.
     """
-    path = tuple(part for part in loc if part != "[key]")
+    path = loc[:-1] if _is_about_key(loc, value) else loc
     if path[2:3] != ("join",) or len(path) <= _METHOD - 1:
         return path
     is_list = isinstance(_at(value, path[:3]), list)
     return (*path[: _METHOD if is_list else _METHOD - 1], *path[_METHOD + 1 :])
+
+
+def _is_about_key(loc: Loc, value: Plain) -> bool:
+    """Whether pydantic's location means a key, and not what stands under a key `[key]`."""
+    return loc[-1:] == ("[key]",) and not _holds(_at(value, loc[:-1]), "[key]")
 
 
 def _at(value: Plain, loc: Loc) -> Plain:
@@ -172,14 +171,9 @@ def _holds(value: Plain, part: str | int) -> bool:
 
 def _problem(error: ErrorDetails, document: Document) -> Problem:
     loc = error["loc"]
-    is_key = "[key]" in loc
+    is_key = error["type"] == "extra_forbidden" or _is_about_key(loc, document.value)
     path = _path(loc, document.value)
     problem = described(error, path)
     if error["type"] == "missing":
-        return _placed(problem, document, path[:-1], key=True)
-    return _placed(problem, document, path, key=is_key or error["type"] == "extra_forbidden")
-
-
-def _placed(problem: Problem, document: Document, path: Loc, *, key: bool) -> Problem:
-    at = document.key_place(path) if key else document.place(path)
-    return replace(problem, at=at, excerpt=document.excerpt(at))
+        return replace(problem, at=document.key_place(path[:-1]))
+    return replace(problem, at=document.key_place(path) if is_key else document.place(path))

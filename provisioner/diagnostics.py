@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
 
 from provisioner.errors import Place, Problem, Severity
-from provisioner.terminal import Paint, plural, visible
+from provisioner.terminal import Paint, plural, visible, width
 from provisioner.values import Plain
 
+T = TypeVar("T")
+
+MOST: Final = 100
+"""How many problems of one kind are told; the others are counted."""
+
+_CUT: Final = 81  # characters before the place in a line that was cut on its left
 _STYLES: Final[dict[Severity, str]] = {"error": "red", "warning": "yellow", "info": "cyan"}
 _LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "notice"}
 
@@ -18,6 +24,24 @@ _LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "
 def text(problems: Iterable[Problem], paint: Paint) -> str:
     """Return every problem as a block of place, line, caret and cure."""
     return "\n\n".join("\n".join(_block(problem, paint)) for problem in problems)
+
+
+def told(
+    findings: Iterable[T], kind: Callable[[T], str], problem: Callable[[T], Problem]
+) -> Iterator[Problem]:
+    """Yield what `problem` makes of the first findings of each kind, then how many more there are."""
+    seen: Counter[str] = Counter()
+    last: dict[str, Problem] = {}
+    for finding in findings:
+        name = kind(finding)
+        seen[name] += 1
+        if seen[name] <= MOST:
+            last[name] = problem(finding)
+            yield last[name]
+    for name, number in seen.items():
+        if number > MOST:
+            code, severity = last[name].code, last[name].severity
+            yield Problem(code, severity, f"and {number - MOST:,} more like the last of these")
 
 
 def summary(problems: Iterable[Problem]) -> str:
@@ -87,10 +111,11 @@ def _block(problem: Problem, paint: Paint) -> Iterator[str]:
 
 def _pointed_at(excerpt: str, at: Place) -> tuple[str, str]:
     """Return the line and the carets under it, however wide its characters are when shown."""
-    before, marked = excerpt[: at.column - 1], excerpt[at.column - 1 : at.end - 1]
-    indent = len(visible(before.replace("\t", "    ")))
-    width = max(1, len(visible(marked.replace("\t", "    "))))
-    return visible(excerpt.replace("\t", "    ")), " " * indent + "^" * width
+    start = _CUT if excerpt.startswith("…") and at.column > _CUT else at.column - 1
+    line = excerpt.replace("\t", " ")
+    before, marked = line[:start], line[start : start + at.end - at.column]
+    carets = "^" * max(1, width(visible(marked)))
+    return visible(line), " " * width(visible(before)) + carets
 
 
 def _annotation(problem: Problem) -> str:

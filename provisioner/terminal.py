@@ -38,6 +38,19 @@ def visible(text: str) -> str:
     return _SUSPECT.sub(_shown, text)
 
 
+def width(text: str) -> int:
+    """Return how many columns of a terminal visible text takes: East Asian characters take two."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
 def _shown(match: re.Match[str]) -> str:
     char = match[0]
     if unicodedata.category(char) not in _UNSEEN and char != "\N{NO-BREAK SPACE}":

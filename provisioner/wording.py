@@ -38,8 +38,14 @@ def dotted(path: Loc) -> str:
     """Return a path as it is written in messages: `roles.dev.tools[2]`."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        text += f"[{part}]" if isinstance(part, int) else f".{short(part)}" if text else short(part)
     return text or "the site file"
+
+
+def short(word: object) -> str:
+    """Return a word of the user's as a message names it: at most 80 characters of it."""
+    text = str(word)
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 
 
 def called(value: Plain) -> str:
@@ -60,7 +66,7 @@ def _unknown_key(error: ErrorDetails, path: Loc) -> Problem:
     close = difflib.get_close_matches(str(path[-1]), known, n=1)
     hint = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
     where = f" in {dotted(path[:-1])}" if path[:-1] else ""
-    return Problem("PV040", "error", f"unknown key `{path[-1]}`{where}", hint)
+    return Problem("PV040", "error", f"unknown key `{short(path[-1])}`{where}", hint)
 
 
 def _missing(_error: ErrorDetails, path: Loc) -> Problem:
@@ -71,18 +77,24 @@ def _missing(_error: ErrorDetails, path: Loc) -> Problem:
 def _wrong_type(wanted: str, hint: str = "") -> Callable[[ErrorDetails, Loc], Problem]:
     def describe(error: ErrorDetails, path: Loc) -> Problem:
         value = error["input"]
+        is_secret = _is_header(path)
         cure = hint
         if path[-1:] and str(path[-1]).endswith("_ttl"):
             cure = "write it as text with a unit, such as 12h"
         elif wanted == "text" and isinstance(value, bool | int | float):
-            cure = f'quote it: "{str(value).lower() if isinstance(value, bool) else value}"'
+            said = str(value).lower() if isinstance(value, bool) else value
+            cure = "quote it" if is_secret else f'quote it: "{said}"'
         elif value is None:
             cure = "a key without a value is null; `{}` or `[]` means none"
-        return Problem(
-            "PV042", "error", f"{dotted(path)}: expected {wanted}, found {called(value)}", cure
-        )
+        found = "another value" if is_secret else called(value)
+        return Problem("PV042", "error", f"{dotted(path)}: expected {wanted}, found {found}", cure)
 
     return describe
+
+
+def _is_header(path: Loc) -> bool:
+    """Whether a value stands in the headers of an app, where it may be a secret."""
+    return path[2:4] == ("app", "headers")
 
 
 def _bad_name(error: ErrorDetails, path: Loc) -> Problem:
@@ -90,7 +102,7 @@ def _bad_name(error: ErrorDetails, path: Loc) -> Problem:
     return Problem(
         "PV043",
         "error",
-        f"{dotted(path[:-1])}: `{path[-1]}`: {message}"
+        f"{dotted(path[:-1])}: `{short(path[-1])}`: {message}"
         if "[key]" in error["loc"]
         else f"{dotted(path)}: {message}",
         hint,
@@ -135,7 +147,8 @@ def _unknown_method(error: ErrorDetails, path: Loc) -> Problem:
     tag, known = error["ctx"]["tag"], error["ctx"]["expected_tags"].replace("'", "").split(", ")
     close = difflib.get_close_matches(tag, known, n=1)
     hint = f"did you mean `{close[0]}`?" if close else f"there are: {', '.join(known)}"
-    return Problem("PV044", "error", f"{dotted(path)}: there is no join method `{tag}`", hint)
+    message = f"{dotted(path)}: there is no join method `{short(tag)}`"
+    return Problem("PV044", "error", message, hint)
 
 
 def _no_method(_error: ErrorDetails, path: Loc) -> Problem:
@@ -190,6 +203,7 @@ def _bare(kind: object) -> object:
 
 
 _SHORT: Final = 40
+_LONG: Final = 80
 _EXAMPLES: Final[Mapping[str | int, str]] = {
     "version": "add version: 1",
     "site": "add site: NAME, the name under which this tool marks what it owns",

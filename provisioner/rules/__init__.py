@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from provisioner.model import Site
-from provisioner.rules import bots, machines, roles, servers
+from provisioner.rules import bots, machines, matching, roles, servers
 from provisioner.rules._base import Finding, Rule
 
 RULES: Final[tuple[Rule, ...]] = (
     *roles.RULES,
+    *matching.RULES,
     *bots.RULES,
     *servers.RULES,
     *machines.RULES,

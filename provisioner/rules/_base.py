@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import difflib
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from provisioner.errors import Severity
@@ -15,7 +16,8 @@ Path = tuple[str | int, ...]
 class Finding:
     """Where in the site a rule is broken, in what way, and the cure.
 
-    `on_key` points at the key of the entry instead of at its value.
+    `on_key` points at the key of the entry instead of at its value. `word` is what was written
+    where one of the `known` words was expected.
     """
 
     path: Path
@@ -23,6 +25,14 @@ class Finding:
     hint: str = ""
     on_key: bool = False
     related: tuple[Path, ...] = ()
+    word: str = ""
+    known: Collection[str] = ()
+
+    @property
+    def cure(self) -> str:
+        """The known word that was meant, or else the hint. Slow: only for what is shown."""
+        close = difflib.get_close_matches(self.word, self.known, n=1) if self.word else ()
+        return f"did you mean {close[0]}?" if close else self.hint
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from provisioner import units
@@ -22,7 +21,9 @@ def _unknown_role(site: Site) -> Iterator[Finding]:
                 yield Finding(
                     ("bots", name, "roles", index),
                     f"bot {name} names role {role}, which is not in this site",
-                    _meant(role, known) or "add it under roles, or list it in external_roles",
+                    "add it under roles, or list it in external_roles",
+                    word=role,
+                    known=known,
                 )
 
 
@@ -34,7 +35,9 @@ def _unknown_server(site: Site) -> Iterator[Finding]:
                     yield Finding(
                         ("bots", name, "clients", index, "servers", at),
                         f"bot {name}: a client names MCP server {server}, which is not in this site",
-                        _meant(server, site.mcp_servers) or "add it under mcp_servers",
+                        "add it under mcp_servers",
+                        word=server,
+                        known=site.mcp_servers.keys(),
                     )
 
 
@@ -126,7 +129,9 @@ def _unknown_format(site: Site) -> Iterator[Finding]:
                 yield Finding(
                     ("bots", name, "clients", index, "format"),
                     f"bot {name}: there is no client format {kind.name}",
-                    _meant(kind.name or "", FORMATS) or f"there are: {', '.join(FORMATS)}",
+                    f"there are: {', '.join(FORMATS)}",
+                    word=kind.name or "",
+                    known=FORMATS.keys(),
                 )
 
 
@@ -139,11 +144,6 @@ def _one_name_for_many(site: Site) -> Iterator[Finding]:
                     f"bot {name}: one entry name for {len(client.servers) or 'any number of'} servers",
                     "give each server a client of its own, or leave the name out",
                 )
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]}?" if close else ""
 
 
 RULES: Final = (

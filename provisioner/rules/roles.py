@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from provisioner import patterns, units
+from provisioner import units
 from provisioner.kinds import KINDS
 from provisioner.model import Site
-from provisioner.rules._base import Finding, Path, Rule
+from provisioner.rules._base import Finding, Rule
 
 _WILDCARD: Final = ("*",)
-_TEMPLATE: Final = re.compile(r"\{\{\s*(internal|external)\.([^}\s]*)\s*\}\}")
-_TRAITS: Final = frozenset(
-    {
-        "aws_role_arns",
-        "azure_identities",
-        "db_names",
-        "db_roles",
-        "db_users",
-        "gcp_service_accounts",
-        "github_orgs",
-        "jwt",
-        "kubernetes_groups",
-        "kubernetes_users",
-        "logins",
-        "mcp_tools",
-        "windows_logins",
-    }
-)
 _SYSTEM: Final = frozenset(
     [
         "auth",
@@ -100,18 +80,6 @@ def _every_app(site: Site) -> Iterator[Finding]:
             )
 
 
-def _half_wildcard(site: Site) -> Iterator[Finding]:
-    for name, role in site.roles.items():
-        values = role.app_labels.get("*")
-        if values is not None and values != _WILDCARD:
-            yield Finding(
-                ("roles", name, "app_labels", "*"),
-                f"role {name}: the key * goes only with the value '*': Teleport refuses this role",
-                "write the key of a label, or '*': '*'",
-                on_key=True,
-            )
-
-
 def _no_labels(site: Site) -> Iterator[Finding]:
     for name, role in site.roles.items():
         if role.tools and not role.app_labels and not role.app_labels_expression:
@@ -132,78 +100,6 @@ def _no_tools(site: Site) -> Iterator[Finding]:
                 "add tools, such as ['read_*']",
                 on_key=True,
             )
-
-
-def _bad_pattern(site: Site) -> Iterator[Finding]:
-    for path, pattern in _patterns(site):
-        try:
-            patterns.compile_pattern(pattern)
-        except patterns.PatternError as error:
-            yield Finding(
-                path,
-                f"{error.message}; Teleport stores it and then refuses every call that has to "
-                "evaluate it",
-                error.hint
-                or "Teleport's regular expressions are Go's: https://pkg.go.dev/regexp/syntax",
-            )
-
-
-def _half_anchored(site: Site) -> Iterator[Finding]:
-    for path, text in _trapped(site, "half anchored"):
-        yield Finding(
-            path,
-            f"`{text}` is no regular expression for Teleport but this very text: that takes both "
-            "^ and $",
-            f"write ^{text.removeprefix('^').removesuffix('$')}$, or leave both out",
-        )
-
-
-def _loosely_anchored(site: Site) -> Iterator[Finding]:
-    for path, text in _trapped(site, "loosely anchored"):
-        yield Finding(
-            path,
-            f"`{text}` is not tied to both ends in all of its alternatives: it matches longer "
-            "names as well",
-            f"write ^({text[1:-1]})$",
-        )
-
-
-def _trapped(site: Site, trap: patterns.Trap) -> Iterator[tuple[Path, str]]:
-    for path, text in _patterns(site):
-        if not text.startswith("^") and not text.endswith("$"):
-            continue
-        try:
-            found = patterns.traps(patterns.compile_pattern(text))
-        except patterns.PatternError:
-            continue  # a rule of its own says so
-        if trap in found:
-            yield path, text
-
-
-def _template_in_deny(site: Site) -> Iterator[Finding]:
-    for name, role in site.roles.items():
-        for index, tool in enumerate(role.deny.tools if role.deny else ()):
-            if "{{" in tool:
-                yield Finding(
-                    ("roles", name, "deny", "tools", index),
-                    f"role {name}: for an identity without this trait the entry is dropped, and "
-                    "nothing is denied",
-                    "deny literal names or patterns",
-                )
-
-
-def _unknown_trait(site: Site) -> Iterator[Finding]:
-    for path, pattern in _texts(site):
-        for kind, trait in _TEMPLATE.findall(pattern):
-            if kind == "internal" and trait not in _TRAITS:
-                close = difflib.get_close_matches(trait, _TRAITS, n=1)
-                yield Finding(
-                    path,
-                    f"Teleport knows no trait internal.{trait}: it drops this entry",
-                    f"did you mean internal.{close[0]}?"
-                    if close
-                    else "traits of your own are external.NAME",
-                )
 
 
 def _deny_is_or(site: Site) -> Iterator[Finding]:
@@ -290,13 +186,14 @@ def _unknown_option(site: Site) -> Iterator[Finding]:
     for name, role in site.roles.items():
         for option in role.options:
             if option not in known:
-                close = difflib.get_close_matches(option, known, n=1)
                 yield Finding(
                     ("roles", name, "options", option),
                     f"role {name}: option {option} is not known here: Teleport below 18.8 drops "
                     "what it does not know without a word",
-                    f"did you mean {close[0]}?" if close else "",
+                    "leave it out, or use a Teleport that knows it",
                     on_key=True,
+                    word=option,
+                    known=known,
                 )
 
 
@@ -319,42 +216,11 @@ def _is_role_duration(value: object) -> bool:
         return False
 
 
-def _patterns(site: Site) -> Iterator[tuple[Path, str]]:
-    """Yield every text that is a pattern as it stands: with a trait in it, nobody knows yet."""
-    return ((path, text) for path, text in _texts(site) if "{{" not in text)
-
-
-def _texts(site: Site) -> Iterator[tuple[Path, str]]:
-    """Yield every text that Teleport evaluates as a pattern, in the end."""
-    for name, role in site.roles.items():
-        yield from _listed(("roles", name, "tools"), role.tools)
-        yield from _of_selector(("roles", name, "app_labels"), role.app_labels)
-        if role.deny:
-            yield from _listed(("roles", name, "deny", "tools"), role.deny.tools)
-            yield from _of_selector(("roles", name, "deny", "app_labels"), role.deny.app_labels)
-
-
-def _of_selector(path: Path, selector: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[Path, str]]:
-    for label, values in selector.items():
-        yield from _listed((*path, label), values)
-
-
-def _listed(path: Path, texts: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
-    for index, text in enumerate(texts):
-        yield (*path, index), text
-
-
 RULES: Final = (
     Rule("PV101", "error", "labels and expression together", _labels_and_expression),
     Rule("PV102", "warning", "wildcard app labels", _every_app),
-    Rule("PV103", "error", "wildcard key with another value", _half_wildcard),
     Rule("PV104", "warning", "tools without labels", _no_labels),
     Rule("PV105", "warning", "labels without tools", _no_tools),
-    Rule("PV106", "error", "pattern that Teleport cannot compile", _bad_pattern),
-    Rule("PV107", "error", "half-anchored pattern", _half_anchored),
-    Rule("PV108", "error", "alternatives outside of a group", _loosely_anchored),
-    Rule("PV109", "error", "template in a deny list", _template_in_deny),
-    Rule("PV110", "error", "unknown internal trait", _unknown_trait),
     Rule("PV111", "warning", "deny of labels and tools in one role", _deny_is_or),
     Rule("PV112", "error", "reserved role name", _reserved),
     Rule("PV113", "error", "role that expires under a bot", _expires_under_a_bot),
