@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from provisioner.change import Change, Op, Plan
-from provisioner.errors import ProvisionError, Refused, SiteError
+from provisioner.errors import ProvisionError, Refused, SiteError, Stale
 from provisioner.resource import PROTECTED_LABEL, labels
 
 MAX_DELETES: Final = 10
@@ -15,20 +15,27 @@ MAX_DELETES: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far one apply may go; `max_deletes` counts deletions and revoked grants."""
+    """How far one apply may go.
+
+    `max_deletes` counts deletions and revoked grants; `expect` is the digest of the plan that was
+    approved, if one was.
+    """
 
     max_deletes: int = MAX_DELETES
+    expect: str | None = None
 
 
 def judge(plan: Plan, limits: Limits) -> None:
     """Let a plan pass.
 
-    Raises SiteError when the site and the cluster contradict each other, Refused with all reasons
-    when the plan is sound but not allowed.
+    Raises SiteError when the site and the cluster contradict each other, Stale when it is not the
+    plan that was approved, Refused with all reasons when it is sound but not allowed.
     """
     if any(problem.severity == "error" for problem in plan.problems):
         raise SiteError(plan.problems)
-    refusals = [*_conflicts(plan), *_protected(plan), *_too_many(plan, limits)]
+    if limits.expect is not None and limits.expect != plan.digest:
+        raise _stale(plan.digest, limits.expect)
+    refusals = [*_conflicts(plan), *_failing(plan), *_protected(plan), *_too_many(plan, limits)]
     if refusals:
         raise Refused(
             "\n".join(refusal.message for refusal in refusals),
@@ -36,10 +43,33 @@ def judge(plan: Plan, limits: Limits) -> None:
         )
 
 
+def _stale(digest: str, expected: str) -> Stale:
+    """Say which of the parts of a digest moved: what is desired, what is live, or the plan alone."""
+    now, then = digest.split("-"), expected.split("-")
+    if len(then) != len(now):
+        return Stale(f"{expected} is not a digest", hint=f"the digest of this plan is {digest}")
+    sides = ("the site, its templates or --prune", "the cluster")
+    moved = [side for side, old, new in zip(sides, then, now, strict=False) if old != new]
+    return Stale(
+        f"this is not the plan that was approved: {' and '.join(moved) or 'what is planned'} moved",
+        hint=f"review the plan above; its digest is {digest}",
+    )
+
+
 def _conflicts(plan: Plan) -> Iterator[ProvisionError]:
     for note in plan.notes:
         if note.op is Op.CONFLICT:
             yield Refused(f"conflict: {note.key}: {note.reason}", hint=note.hint)
+
+
+def _failing(plan: Plan) -> Iterator[ProvisionError]:
+    """Refuse what breaks a test; what failed before may be mended one apply after the other."""
+    for test in plan.tests:
+        if test.state != "passed" and not test.was_failing:
+            yield Refused(
+                f"access test `{test.name}` {test.state}: {'; '.join(test.reasons)}",
+                hint=f"the test stands at {test.at}" if test.at else "",
+            )
 
 
 def _protected(plan: Plan) -> Iterator[ProvisionError]:

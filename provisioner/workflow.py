@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from provisioner import diagnostics, files, source
+from provisioner.acceptance import Test, results
 from provisioner.apply import apply
-from provisioner.change import Done, Event, Note, Plan, Progress
+from provisioner.change import Change, Done, Event, Note, Op, Plan, Progress
 from provisioner.cluster import Cluster, Scope, WritableCluster
 from provisioner.decode import decode
-from provisioner.errors import NotApplied, Place, Problem, SiteError, Stale
+from provisioner.errors import NotApplied, Place, Problem, SiteError
 from provisioner.gate import gate
 from provisioner.machines import custom_template
 from provisioner.model import Site
@@ -29,6 +30,7 @@ from provisioner.resource import resource
 from provisioner.rules import Finding, Rule, findings
 from provisioner.source import Document
 from provisioner.templates import Templates
+from provisioner.worlds import site_world
 
 _LAST: Final = Place("\U0010ffff")
 """Where problems without a place are told: after all others."""
@@ -80,6 +82,46 @@ def check(path: Path) -> Checked:
     return Checked(None if failed else decoded.site, document, ordered)
 
 
+def examine(path: Path, templates: Templates) -> Checked:
+    """Check a site file, render it, and hold its access tests against the site alone.
+
+    Raises FileError; whatever is wrong with the site or its templates is in the result.
+    """
+    checked = check(path)
+    if checked.site is None or checked.document is None:
+        return checked
+    try:
+        prepared = prepare(path, templates)
+    except SiteError as error:
+        return Checked(None, checked.document, error.problems)
+    found = (*checked.problems, *_failed_alone(prepared))
+    failed = any(problem.severity == "error" for problem in found)
+    return Checked(None if failed else checked.site, checked.document, found)
+
+
+def _failed_alone(prepared: Prepared) -> Iterator[Problem]:
+    """Yield the access tests that do not pass in the world that the site alone describes."""
+    world = site_world(prepared.site, prepared.rendered.resources)
+    for result in results(_tests(prepared), world):
+        if result.state != "passed":
+            at = result.at or _LAST
+            yield Problem(
+                "PV300" if result.state == "failed" else "PV301",
+                "error" if result.state == "failed" else "warning",
+                f"access test `{result.name}` {result.state}: {'; '.join(result.reasons)}",
+                "judged on this site alone: roles and bots of others are not in it",
+                at,
+                excerpt=prepared.document.excerpt(at),
+            )
+
+
+def _tests(prepared: Prepared) -> tuple[Test, ...]:
+    locate = prepared.document.key_place
+    return tuple(
+        Test(name, says, locate(("tests", name))) for name, says in prepared.site.tests.items()
+    )
+
+
 def prepare(path: Path, templates: Templates) -> Prepared:
     """Check a site file and render it. Raises FileError, and SiteError with every problem."""
     checked = check(path)
@@ -114,26 +156,6 @@ def make_plan(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Plan:
     return replace(made, problems=(*prepared.warnings, *unmet))
 
 
-def same_as(plan: Plan, expected: str) -> None:
-    """Let a plan pass that has the approved digest. Raises Stale that says which side moved."""
-    if plan.digest == expected:
-        return
-    parts = expected.split("-")
-    if len(parts) != len(plan.digest.split("-")):
-        raise Stale(f"{expected} is not a digest", hint=f"the plan's digest is now {plan.digest}")
-    moved = [
-        side
-        for side, old, new in zip(
-            ("the site", "the cluster"), parts, plan.digest.split("-"), strict=False
-        )
-        if old != new
-    ]
-    raise Stale(
-        f"this is not the plan that was approved: {' and '.join(moved) or 'what is planned'} moved",
-        hint=f"review the plan above; its digest is {plan.digest}",
-    )
-
-
 def carry_out(
     made: Plan,
     prepared: Prepared,
@@ -157,34 +179,39 @@ def carry_out(
             hint="mend what failed and run apply again: what is done is not done twice",
         )
     yield Progress("reading back")
-    left = _settled(prepared, cluster, made.prune, pauses, sleep)
-    if left.changes:
-        raise NotApplied(_not_kept(left), hint="run `provision plan` to see the difference")
+    left = _left(made, prepared, cluster)
+    for pause in pauses:
+        if not left:
+            break
+        sleep(pause)
+        left = _left(made, prepared, cluster)
+    if left:
+        raise NotApplied(_not_kept(made, left), hint="`provision plan` shows the difference")
     if any(change.key.kind == "bot" for change in made.changes):
         yield Note(
             "Bots get a change of roles when tbot next renews (every 20 minutes by default)."
         )
 
 
-def _settled(
-    prepared: Prepared,
-    cluster: Cluster,
-    prune: bool,
-    pauses: Sequence[float],
-    sleep: Callable[[float], None],
-) -> Plan:
-    left = make_plan(prepared, cluster, prune=prune)
-    for pause in pauses:
-        if not left.changes:
-            break
-        sleep(pause)
-        left = make_plan(prepared, cluster, prune=prune)
-    return left
+def _left(made: Plan, prepared: Prepared, cluster: Cluster) -> tuple[Change, ...]:
+    """Return what a plan still has to do, and what it made that is not marked as ours after all."""
+    now = make_plan(prepared, cluster, prune=made.prune)
+    written = {change.key for change in made.changes}
+    lost = (Op.CONFLICT, Op.UNOWNED)
+    return (*now.changes, *(n for n in now.notes if n.op in lost and n.key in written))
 
 
-def _not_kept(left: Plan) -> str:
-    lost = [f"{change.key} {field.path}" for change in left.changes for field in change.fields]
-    return f"the cluster accepted the changes but did not keep: {', '.join(lost)}"
+def _not_kept(made: Plan, left: Sequence[Change]) -> str:
+    written = {change.key for change in made.changes}
+    kept = [str(change.key) for change in left if change.key not in written]
+    if len(kept) == len(left):
+        return f"the cluster moved meanwhile: {', '.join(kept)}"
+    lost = [
+        " ".join([str(change.key), *(field.path for field in change.fields)])
+        for change in left
+        if change.key in written
+    ]
+    return f"the cluster took the changes but did not keep: {'; '.join(lost)}"
 
 
 def _scope(prepared: Prepared, *, prune: bool) -> Scope:
@@ -219,6 +246,7 @@ def _desired(prepared: Prepared) -> Desired:
             for name, server in site.mcp_servers.items()
         },
         tools={name: server.tools for name, server in site.mcp_servers.items()},
+        tests=_tests(prepared),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -11,10 +12,10 @@ from provisioner import outdir, workflow
 from provisioner.change import Event, Plan, Progress
 from provisioner.cli import _base
 from provisioner.cluster import WritableCluster
-from provisioner.errors import ProvisionError, Refused
+from provisioner.errors import Refused
 from provisioner.judge import MAX_DELETES, Limits, judge
 from provisioner.report import outcome, plan_text
-from provisioner.terminal import Paint
+from provisioner.terminal import Paint, visible
 from provisioner.workflow import Prepared
 
 
@@ -47,13 +48,12 @@ def command(
     live = reach.open_writable()
     plan = workflow.make_plan(prepared, live, prune=prune)
     click.echo(plan_text.text(plan, paint))
-    if expect is not None:
-        workflow.same_as(plan, expect)
-    judge(plan, Limits(max_deletes))
+    judge(plan, Limits(max_deletes, expect))
+    if plan.changes:
+        _confirm(plan, yes=yes)
     if output is not None:
         outdir.write(output, prepared.rendered.files)
     if plan.changes:
-        _confirm(plan, yes=yes)
         _carry_out(plan, prepared, live, reach.pauses, paint)
     return 0
 
@@ -66,11 +66,10 @@ def _confirm(plan: Plan, *, yes: bool) -> None:
             "nobody can be asked here: stdin is not a terminal",
             hint="after a review of the plan: --yes, best with --expect DIGEST",
         )
-    answer = click.prompt(
-        f"Apply to {plan.cluster.name}? Only `yes` is a yes", default="no", err=True
-    )
+    where = visible(plan.cluster.name)
+    answer = click.prompt(f"Apply to {where}? Only `yes` is a yes", default="no", err=True)
     if answer != "yes":
-        raise click.Abort
+        raise Refused("nothing was applied: the answer was not `yes`")
 
 
 def _carry_out(
@@ -84,10 +83,14 @@ def _carry_out(
             if isinstance(event, Progress):
                 _base.say_event(event)
             elif line := outcome.line(event, paint):
-                click.echo(line)
-    except (KeyboardInterrupt, ProvisionError):
-        for line in outcome.unfinished(plan.changes, events):
-            click.echo(line)
-        raise
+                _tell(line)
     finally:
-        click.echo(f"\n{outcome.summary(plan.changes, events)}.")
+        for line in outcome.unfinished(plan.changes, events):
+            _tell(line)
+        _tell(f"\n{outcome.summary(plan.changes, events)}.")
+
+
+def _tell(line: str) -> None:
+    """Say a line on stdout; a reader who went away does not stop an apply half-way."""
+    with suppress(BrokenPipeError):
+        click.echo(line)
