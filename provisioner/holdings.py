@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from provisioner.change import Change, Key, Op
 from provisioner.compare import conflict, differences
-from provisioner.resource import Resource, equal, without_labels
+from provisioner.resource import Resource, without_labels
 from provisioner.values import Body, freeze
 
 
@@ -108,13 +108,19 @@ def roles_of(form: Body) -> tuple[str, ...]:
 
 
 def _claims(wanted: Resource, live: Resource) -> list[str]:
-    """Return the paths, roles apart, at which the site says something else than is live."""
+    """Return the paths, roles apart, at which the site says something else than is live.
+
+    Where the site is silent, a bot of somebody else may have what it likes; a default or a set of
+    traits that the site spells out is not silence.
+    """
     one = without_labels(live.form, "provisioner/")
     two = without_labels(wanted.form, "provisioner/")
+    spelled = tuple(f"spec.{name}" for name in wanted.body.get("spec", {}))
     return [
         field.path
         for field in differences("bot", one, two)
-        if field.after is not None and field.path != "spec.roles" and not equal(field.after, ())
+        if (field.after is not None or field.path.startswith(spelled))
+        and field.path != "spec.roles"
     ]
 
 

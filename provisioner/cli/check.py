@@ -8,18 +8,20 @@ import click
 
 from provisioner import diagnostics, workflow
 from provisioner.cli import _base
+from provisioner.terminal import visible
 
 
 @click.command("check", short_help="Judge a site file alone.")
 @_base.site_argument
 @click.option("--format", "layout", type=click.Choice(["text", "json", "github"]), default="text")
+@_base.templates_option
 @_base.color_option
-def command(site: Path, layout: str, color: str) -> int:
-    """Judge SITE alone: syntax, keys, names, references and the rules of Teleport.
+def command(site: Path, layout: str, templates: Path | None, color: str) -> int:
+    """Judge SITE alone: syntax, keys, names, references, the rules of Teleport, access tests.
 
     Every problem is shown at once, with its place and the cure. Exit code 1 when there are errors.
     """
-    checked = workflow.check(site)
+    checked = workflow.examine(site, _base.load_templates(templates))
     if layout == "json":
         click.echo(diagnostics.as_json(checked.problems))
     elif layout == "github":
@@ -28,5 +30,5 @@ def command(site: Path, layout: str, color: str) -> int:
     else:
         if checked.problems:
             click.echo(diagnostics.text(checked.problems, _base.paint(color)) + "\n")
-        click.echo(f"{site}: {diagnostics.summary(checked.problems)}")
+        click.echo(f"{visible(str(site))}: {diagnostics.summary(checked.problems)}")
     return 1 if checked.site is None else 0

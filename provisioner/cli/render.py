@@ -8,6 +8,7 @@ import click
 
 from provisioner import outdir, workflow
 from provisioner.cli import _base
+from provisioner.terminal import visible
 
 
 @click.command("render", short_help="Write every file that the site comes to.")
@@ -31,9 +32,11 @@ def command(site: Path, output: Path, check: bool, templates: Path | None) -> in
     for label, names in (
         ("missing" if check else "new", difference.missing),
         ("changed", difference.changed),
+        ("stale" if check else "removed", difference.stale),
         ("extra", difference.extra),
     ):
         for name in names:
-            click.echo(f"{label:<8} {name}")
-    _base.say(f"{output}: {len(wanted)} files, {'different' if difference else 'no difference'}")
+            click.echo(f"{label:<8} {visible(name)}")
+    found = "different" if difference else "no difference"
+    _base.say(f"{visible(str(output))}: {len(wanted)} files, {found}")
     return 2 if check and difference else 0

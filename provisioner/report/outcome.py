@@ -53,8 +53,17 @@ def summary(changes: Sequence[Change], events: Sequence[Event]) -> str:
 def _done(event: Done, paint: Paint) -> str:
     op, key = event.change.op, visible(str(event.change.key))
     if event.error is None:
-        roles = [*event.change.fields[0].added, *event.change.fields[0].removed]
-        what = f" {visible(', '.join(roles))}" if op in (Op.GRANT, Op.REVOKE) else ""
-        return f"{paint(STYLES[op], f'{op.symbol} {key}')}  {_PAST[op]}{what}"
+        moved = f"  {_moved(event.change)}" if op in (Op.GRANT, Op.REVOKE) else f"  {_PAST[op]}"
+        return f"{paint(STYLES[op], f'{op.symbol} {key}')}{moved}"
     hint = f"\n    = {visible(event.error.hint)}" if event.error.hint else ""
     return f"{paint('red', f'x {key}')}  not {_PAST[op]}: {visible(event.error.message)}{hint}"
+
+
+def _moved(change: Change) -> str:
+    """Return which roles a bot gained and lost, such as `granted dev, revoked old`."""
+    return ", ".join(
+        f"{word} {visible(', '.join(roles))}"
+        for field in change.fields
+        for word, roles in (("granted", field.added), ("revoked", field.removed))
+        if roles
+    )
