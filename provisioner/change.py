@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from provisioner.errors import ClusterError, Place, Problem
 from provisioner.values import Body, Plain, nothing
@@ -144,6 +144,19 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class TestResult:
+    """What an access test came to; `was_failing`: it failed before the plan as well."""
+
+    __test__: ClassVar = False  # for pytest, which would collect it by its name
+
+    name: str
+    state: Literal["passed", "failed", "undecided"]
+    reasons: tuple[str, ...] = ()
+    at: Place | None = None
+    was_failing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The difference between a site and a cluster, ready to be judged, shown and applied."""
 
@@ -158,6 +171,7 @@ class Plan:
     unchanged: int
     scope: tuple[str, ...]
     access: Access = Access()
+    tests: tuple[TestResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,17 @@ Inventory = Callable[[str], tuple[str, ...] | None]
 State = Mapping[Key, Resource]
 
 
-def impact(known: State, changes: Iterable[Change], inventory: Inventory) -> Access:
-    """Return what `changes` to the live state `known` give to bots and take from them."""
-    listed = tuple(changes)
-    if not listed:
-        return Access()
+def outcome(known: State, changes: Iterable[Change]) -> State:
+    """Return the live state as it will be when `changes` are made."""
     after = dict(known)
-    for change in listed:
+    for change in changes:
         _make(change, after)
-    old, new = live_world(known, inventory), live_world(after, inventory)
-    found = difference(old, new)
+    return after
+
+
+def impact(before: State, after: State, inventory: Inventory) -> Access:
+    """Return what bots gain and lose between two states."""
+    found = difference(live_world(before, inventory), live_world(after, inventory))
     rows = [
         *(_row(row, gained=True) for row in found.gained),
         *(_row(row, gained=False) for row in found.lost),
@@ -38,7 +39,7 @@ def impact(known: State, changes: Iterable[Change], inventory: Inventory) -> Acc
         servers=found.servers,
         tools=found.tools,
         unknown=found.unknown,
-        other_apps=tuple(_newly_reached(known, after)),
+        other_apps=tuple(_newly_reached(before, after)),
     )
 
 

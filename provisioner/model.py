@@ -40,6 +40,12 @@ def _as_format(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _as_selector(value: object) -> object:
+    if isinstance(value, dict):
+        return {"labels": value}
+    return {"names": [value] if isinstance(value, str) else value}
+
+
 def _all_or_listed(value: object) -> object:
     if value == "reachable":
         return ()
@@ -191,6 +197,34 @@ class Bot(Entry):
     clients: Many[Client] = ()
 
 
+class ServerSelector(Strict):
+    """MCP servers by their names, or by their labels as a role would match them."""
+
+    names: Many[Name] = ()
+    labels: Selector = Field(default_factory=nothing)
+
+
+class AccessTest(Strict):
+    """What must be true of access: of each selected bot on each selected server.
+
+    `bot` and `server` name one, `bots` and `servers` several: names, `*` for every live and planned
+    bot, labels for servers. `allow`: these tools may be called.
+    `deny`: nothing that these patterns match may be. `exactly`: these tools and no others.
+    `connect`: whether a session can be opened at all.
+    """
+
+    bot: Name | None = None
+    bots: Texts = ()
+    server: Name | None = None
+    servers: Annotated[ServerSelector, BeforeValidator(_as_selector)] = Field(
+        default_factory=ServerSelector
+    )
+    allow: Many[Filled] | None = None
+    deny: Many[Filled] | None = None
+    exactly: Many[Filled] | None = None
+    connect: bool | None = None
+
+
 class Site(Strict):
     """One whole site. A collection that the file leaves out is out of scope; `{}` means none."""
 
@@ -201,6 +235,7 @@ class Site(Strict):
     mcp_servers: Map[Name, Server] = Field(default_factory=nothing)
     roles: Map[Name, Role] = Field(default_factory=nothing)
     bots: Map[Name, Bot] = Field(default_factory=nothing)
+    tests: Map[Filled, AccessTest] = Field(default_factory=nothing)
 
     def manages(self, collection: str) -> bool:
         """Whether `roles`, `bots` or `mcp_servers` stands in the file, even empty."""

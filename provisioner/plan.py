@@ -17,11 +17,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 from typing import Final
 
-from provisioner.change import Access, Change, ClusterInfo, Key, Op, Plan
+from provisioner.acceptance import Test, results
+from provisioner.change import Access, Change, ClusterInfo, Key, Op, Plan, TestResult
 from provisioner.compare import compare, create, delete
 from provisioner.errors import Place, Problem, WrongVersion
 from provisioner.holdings import dangling, foreign_bot, refused_by_dangling, roles_of, still_held
-from provisioner.impact import impact, served_app
+from provisioner.impact import impact, live_world, outcome, served_app
 from provisioner.kinds import KINDS
 from provisioner.resource import Resource, equal
 from provisioner.tokens import allowed
@@ -56,6 +57,7 @@ class Desired:
     external_roles: Mapping[str, Place]
     servers: Mapping[str, Declared]
     tools: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    tests: tuple[Test, ...] = ()
 
 
 def plan(
@@ -76,7 +78,9 @@ def plan(
     ]
     found = _with_consequences(found, known)
     changes = tuple(sorted((c for c in found if not c.op.is_note), key=_position))
-    access = impact(known, changes, desired.tools.get)
+    after = outcome(known, changes)
+    access = impact(known, after, desired.tools.get) if changes else Access()
+    tests = _tested(desired, known, after)
     return Plan(
         site=desired.site,
         file=desired.file,
@@ -85,10 +89,11 @@ def plan(
         changes=changes,
         notes=tuple(sorted((c for c in found if c.op.is_note), key=_note_position)),
         problems=tuple(_unmet(desired, known, found)),
-        digest=_digest(desired, known, [cluster.name, prune, *_content(changes, access)]),
+        digest=_digest(desired, known, [cluster.name, prune, *_content(changes, access, tests)]),
         unchanged=len(wanted) - len({c.key for c in found if c.key in wanted}),
         scope=desired.kinds,
         access=access,
+        tests=tests,
     )
 
 
@@ -233,10 +238,22 @@ def _note_position(note: Change) -> tuple[int, str, str]:
     return list(Op).index(note.op), note.key.kind, note.key.name
 
 
-def _content(changes: Iterable[Change], access: Access) -> Iterator[Plain]:
+def _tested(
+    desired: Desired, known: Mapping[Key, Resource], after: Mapping[Key, Resource]
+) -> tuple[TestResult, ...]:
+    if not desired.tests:
+        return ()
+    old, new = (live_world(state, desired.tools.get) for state in (known, after))
+    return results(desired.tests, new, old)
+
+
+def _content(
+    changes: Iterable[Change], access: Access, tests: Iterable[TestResult]
+) -> Iterator[Plain]:
     """Yield all that an approval of a plan approves."""
     yield [[change.op, str(change.key), change.before, change.after] for change in changes]
     yield [astuple(row) for row in access.rows]
+    yield [[test.name, test.state] for test in tests]
 
 
 def _digest(desired: Desired, known: Mapping[Key, Resource], content: list[Plain]) -> str:

@@ -17,7 +17,7 @@ FLOORS = (
     "joins resource cluster teleport access sandbox",
     "model memory local snapshot tctl templates",
     "wording clients compare gate tokens",
-    "decode rules documents worlds impact holdings doctor schema",
+    "decode rules documents worlds impact acceptance holdings doctor schema",
     "machines",
     "render",
     "plan",

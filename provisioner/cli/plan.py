@@ -9,6 +9,7 @@ import click
 
 from provisioner import files, workflow
 from provisioner.cli import _base
+from provisioner.errors import Refused
 from provisioner.report import plan_json, plan_text
 
 
@@ -42,4 +43,6 @@ def command(
     )
     if any(problem.severity == "error" for problem in plan.problems):
         return 1
+    if any(test.state != "passed" for test in plan.tests):
+        return Refused.exit_code
     return 2 if detailed_exitcode and plan.changes else 0

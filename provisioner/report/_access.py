@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from provisioner.change import Access, AccessRow
+from provisioner.change import Access, AccessRow, TestResult
 from provisioner.terminal import Paint, plural, visible
 
 _EFFECT = (
@@ -28,6 +28,24 @@ def text(access: Access, paint: Paint) -> str:
         for bot, app in access.other_apps
     ]
     return "\n".join([*lines, paint("dim", f"  {_domain(access)}"), paint("dim", f"  {_EFFECT}")])
+
+
+def tests(results: Sequence[TestResult], paint: Paint) -> str:
+    """Return the section of access tests, or nothing when there are none."""
+    if not results:
+        return ""
+    bad = [result for result in results if result.state != "passed"]
+    passed = len(results) - len(bad)
+    title = f"{passed} passed" + (f", {len(bad)} failed or undecided" if bad else "")
+    lines = [f"{paint('bold', 'TESTS')}  {title}"]
+    for result in bad:
+        before = ", and did before this plan" if result.was_failing else ""
+        head = paint("red", f"x {visible(result.name)}")
+        lines.append(
+            f"  {head}  {result.state}{before}  {paint('dim', visible(str(result.at or '')))}"
+        )
+        lines += [f"      {visible(reason)}" for reason in result.reasons]
+    return "\n".join(lines)
 
 
 def shown(access: Access) -> Iterator[AccessRow]:

@@ -9,7 +9,8 @@ import json
 from datetime import UTC, datetime
 
 from provisioner import __version__, diagnostics
-from provisioner.change import Access, AccessRow, Change, Field, Plan
+from provisioner.change import Access, AccessRow, Change, Field, Plan, TestResult
+from provisioner.errors import Place
 from provisioner.report._base import counts
 from provisioner.values import Plain, sha256, thaw
 
@@ -38,6 +39,7 @@ def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
         "access": _access(plan.access),
         "changes": [{**_change(change), **_effect(change, plan)} for change in plan.changes],
         "notes": [_change(note) for note in plan.notes],
+        "tests": [_test(test) for test in plan.tests],
         "problems": [diagnostics.entry(problem) for problem in plan.problems],
         "summary": {**counts(plan), "unchanged": plan.unchanged},
         "digest": plan.digest,
@@ -56,7 +58,7 @@ def _change(change: Change) -> dict[str, Plain]:
         "fields": [_field(field) for field in change.fields],
         "before": thaw(change.before) or None,
         "after": thaw(change.after) or None,
-        "source": _source(change),
+        "source": _source(change.at),
         "digest": sha256([change.op, str(change.key), change.before, change.after])[:32],
     }
 
@@ -87,6 +89,16 @@ def _row(row: AccessRow) -> dict[str, Plain]:
     }
 
 
+def _test(test: TestResult) -> dict[str, Plain]:
+    return {
+        "name": test.name,
+        "state": test.state,
+        "reasons": list(test.reasons),
+        "was_failing": test.was_failing,
+        "source": _source(test.at),
+    }
+
+
 def _effect(change: Change, plan: Plan) -> dict[str, Plain]:
     """Say what one change does to access: it widens when anybody gains anything by it."""
     mine = [row for row in plan.access.rows if _concerns(row, change)]
@@ -107,6 +119,5 @@ def _field(field: Field) -> dict[str, Plain]:
     return shared
 
 
-def _source(change: Change) -> dict[str, Plain] | None:
-    at = change.at
+def _source(at: Place | None) -> dict[str, Plain] | None:
     return {"file": at.file, "line": at.line, "column": at.column} if at else None

@@ -35,6 +35,8 @@ def text(plan: Plan, paint: Paint) -> str:
     listed = rows(plan)
     if listed:
         parts.append("\n".join(line for row in listed for line in _row(row, paint)))
+    if section := _access.tests(plan.tests, paint):
+        parts.append(section)
     if plan.problems:
         parts.append(diagnostics.text(plan.problems, paint))
     parts.append(_end(plan, paint))

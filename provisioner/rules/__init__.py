@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from provisioner.model import Site
-from provisioner.rules import bots, machines, matching, roles, servers
+from provisioner.rules import bots, machines, matching, roles, servers, tests
 from provisioner.rules._base import Finding, Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -19,6 +19,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *bots.RULES,
     *servers.RULES,
     *machines.RULES,
+    *tests.RULES,
 )
 
 
