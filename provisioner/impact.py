@@ -6,6 +6,7 @@ Roles and bots of others are in both worlds, so whatever a change does to them i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import astuple
 
 from provisioner.access import Identity, Row, Server, Why, World, difference, matrix
 from provisioner.change import Access, AccessRow, Change, Key, Op
@@ -34,7 +35,7 @@ def impact(before: State, after: State, inventory: Inventory) -> Access:
         *(_row(row, gained=False) for row in found.lost),
     ]
     return Access(
-        rows=tuple(rows),
+        rows=tuple(sorted(rows, key=lambda row: (not row.gained, astuple(row)))),
         bots=found.bots,
         servers=found.servers,
         tools=found.tools,
