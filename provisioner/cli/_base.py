@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,7 +14,7 @@ import click
 
 import provisioner
 from provisioner import diagnostics, files, terminal
-from provisioner.change import Event, Note, Progress
+from provisioner.cli._teller import Teller
 from provisioner.cluster import Cluster, WritableCluster
 from provisioner.errors import ProvisionError, SiteError
 from provisioner.local import LocalCluster
@@ -53,6 +53,7 @@ class Reach:
     tctl: str
     auth_server: str | None
     identity: str | None
+    teller: Teller = field(default_factory=Teller)
 
     def open(self) -> Cluster:
         """Return the cluster. Raises FileError, ClusterError, click.UsageError."""
@@ -70,7 +71,7 @@ class Reach:
             options = TctlOptions(
                 path=self.tctl, auth_server=self.auth_server, identity=self.identity
             )
-            return Tctl(options, notify=say_event)
+            return Tctl(options, notify=self.teller.hear)
         if kind == "file" and path:
             raise click.UsageError("a snapshot cannot be written to: use tctl or local:PATH")
         raise click.UsageError(f"--cluster {self.cluster}: expected tctl, local:PATH or file:PATH")
@@ -168,15 +169,6 @@ def paint(color: str, *, err: bool = False) -> terminal.Paint:
 def say(text: str) -> None:
     """Say something to the user that is not data: on stderr."""
     click.echo(text, err=True)
-
-
-def say_event(event: Event) -> None:
-    """Say what moves on while the cluster works."""
-    if isinstance(event, Note):
-        say(terminal.visible(event.text))
-    elif isinstance(event, Progress) and sys.stderr.isatty():
-        share = f" {event.done}/{event.total}" if event.total else ""
-        click.echo(f"\r\x1b[K{terminal.visible(event.what)}{share} ", err=True, nl=False)
 
 
 def show_error(error: ProvisionError) -> None:

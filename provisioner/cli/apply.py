@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from provisioner import outdir, workflow
-from provisioner.change import Event, Plan, Progress
+from provisioner.change import Event, Plan
 from provisioner.cli import _base
 from provisioner.cluster import WritableCluster
 from provisioner.errors import Refused
@@ -46,7 +45,8 @@ def command(
     paint = _base.paint(color)
     prepared = workflow.prepare(site, _base.load_templates(templates))
     live = reach.open_writable()
-    plan = workflow.make_plan(prepared, live, prune=prune)
+    with reach.teller:
+        plan = workflow.make_plan(prepared, live, prune=prune)
     click.echo(plan_text.text(plan, paint))
     judge(plan, Limits(max_deletes, expect))
     if plan.changes:
@@ -54,7 +54,7 @@ def command(
     if output is not None:
         outdir.write(output, prepared.rendered.files)
     if plan.changes:
-        _carry_out(plan, prepared, live, reach.pauses, paint)
+        _carry_out(plan, prepared, live, reach, paint)
     return 0
 
 
@@ -73,24 +73,19 @@ def _confirm(plan: Plan, *, yes: bool) -> None:
 
 
 def _carry_out(
-    plan: Plan, prepared: Prepared, live: WritableCluster, pauses: tuple[float, ...], paint: Paint
+    plan: Plan, prepared: Prepared, live: WritableCluster, reach: _base.Reach, paint: Paint
 ) -> None:
     """Apply and tell every outcome as it happens; whatever ends it, say what was not done."""
     events: list[Event] = []
-    try:
-        for event in workflow.carry_out(plan, prepared, live, pauses=pauses):
-            events.append(event)
-            if isinstance(event, Progress):
-                _base.say_event(event)
-            elif line := outcome.line(event, paint):
-                _tell(line)
-    finally:
-        for line in outcome.unfinished(plan.changes, events):
-            _tell(line)
-        _tell(f"\n{outcome.summary(plan.changes, events)}.")
-
-
-def _tell(line: str) -> None:
-    """Say a line on stdout; a reader who went away does not stop an apply half-way."""
-    with suppress(BrokenPipeError):
-        click.echo(line)
+    with reach.teller as teller:
+        try:
+            for event in workflow.carry_out(plan, prepared, live, pauses=reach.pauses):
+                events.append(event)
+                if line := outcome.line(event, paint):
+                    teller.line(line)
+                else:
+                    teller.hear(event)
+        finally:
+            for line in outcome.unfinished(plan.changes, events):
+                teller.line(line)
+            teller.line(f"\n{outcome.summary(plan.changes, events)}.")

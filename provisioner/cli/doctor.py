@@ -24,6 +24,7 @@ def command(site: Path | None, reach: _base.Reach, color: str) -> int:
         raise SiteError(checked.problems)
     paint, ill = _base.paint(color), False
     for diagnosis in examine(reach.open, checked.site if checked else None):
+        reach.teller.quiet()
         mark = paint("green", "ok") if diagnosis.well else paint("red", "no")
         click.echo(f"{mark}  {diagnosis.what:<16} {visible(diagnosis.found)}")
         if diagnosis.hint:

@@ -33,7 +33,8 @@ def command(
     """Show what it takes to bring the live cluster to SITE. Never writes to the cluster."""
     prepared = workflow.prepare(site, _base.load_templates(templates))
     live = reach.open()
-    plan = workflow.make_plan(prepared, live, prune=prune)
+    with reach.teller:
+        plan = workflow.make_plan(prepared, live, prune=prune)
     document = plan_json.as_json(plan, datetime.now(UTC))
     if output is not None:
         files.write(output, (document + "\n").encode())

@@ -27,7 +27,8 @@ def command(
     Use it with `--cluster file:live.json`. Secrets are never in it.
     """
     live = reach.open()
-    taken = snapshot.take(live, now=datetime.now(UTC))
+    with reach.teller:
+        taken = snapshot.take(live, now=datetime.now(UTC))
     files.write(output, (json.dumps(taken, indent=2, ensure_ascii=False) + "\n").encode())
     counts = ", ".join(
         f"{len(found)} {kind}" for kind, found in taken["documents"].items() if found

@@ -78,8 +78,9 @@ def _row(row: Row, paint: Paint) -> Iterator[str]:
 
 
 def _end(plan: Plan, paint: Paint) -> str:
-    if any(note.op is Op.CONFLICT for note in plan.notes):
-        blocked = paint("red", "Conflicts:")
+    wrong = any(problem.severity == "error" for problem in plan.problems)
+    if wrong or any(note.op is Op.CONFLICT for note in plan.notes):
+        blocked = paint("red", "Errors:" if wrong else "Conflicts:")
         return f"{blocked} nothing of this can be applied. {summary(plan)}."
     if not plan.changes:
         extra = f" ({summary(plan)})" if plan.notes else ""
