@@ -132,7 +132,7 @@ def _annotation(problem: Problem) -> str:
 
 
 def _data(value: str) -> str:
-    return visible(value.replace("%", "%25")).replace("\r", "%0D").replace("\n", "%0A")
+    return visible(value.replace("%", "%25"))
 
 
 def _property(value: str) -> str:
