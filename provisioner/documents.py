@@ -10,6 +10,7 @@ from provisioner.errors import Place
 from provisioner.joins import IamJoin, Join, OtherJoin, SecretJoin, token_name
 from provisioner.model import App, Bot, Deny, Entry, Role, Site
 from provisioner.resource import PROTECTED_LABEL, SITE_LABEL
+from provisioner.subtract import remaining
 from provisioner.values import Plain
 
 Locate = Callable[[tuple[str | int, ...]], Place]
@@ -21,7 +22,7 @@ Documents = Iterator[tuple[Key, Place, Mapping[str, Plain]]]
 def documents(site: Site, locate: Locate) -> Documents:
     """Yield key, place in the site, and context of every document that `site` asks for."""
     for name, role in site.roles.items():
-        yield Key("role", name), locate(("roles", name)), _role(name, role, site.site)
+        yield Key("role", name), locate(("roles", name)), _role(name, role, site)
     for name, server in site.mcp_servers.items():
         if server.app is not None:
             context = {**_metadata(name, server, server.labels, site.site), **_app(server.app)}
@@ -48,13 +49,13 @@ def _metadata(name: str, entry: Entry, labels: Mapping[str, str], site: str) -> 
     }
 
 
-def _role(name: str, role: Role, site: str) -> Mapping[str, Plain]:
+def _role(name: str, role: Role, site: Site) -> Mapping[str, Plain]:
     return {
-        **_metadata(name, role, role.labels, site),
+        **_metadata(name, role, role.labels, site.site),
         "version": role.version,
         "app_labels": role.app_labels,
         "app_labels_expression": role.app_labels_expression,
-        "tools": role.tools,
+        "tools": remaining(role, site.mcp_servers),
         "deny": _deny(role.deny) if role.deny else None,
         "options": role.options,
         "extra_allow": {},

@@ -115,6 +115,7 @@ class Role(Entry):
     app_labels: Selector = Field(default_factory=nothing)
     app_labels_expression: Filled | None = None
     tools: Many[Filled] = ()
+    except_tools: Many[Filled] = ()
     deny: Deny | None = None
     labels: Labels = Field(default_factory=nothing)
     options: Map[str, Plain] = Field(default_factory=nothing)

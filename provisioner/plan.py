@@ -14,50 +14,24 @@ here knows how a cluster is reached, and deleting is planning with less desired.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple
 from typing import Final
 
-from provisioner.acceptance import Test, results
+from provisioner.acceptance import results
 from provisioner.change import Access, Change, ClusterInfo, Key, Op, Plan, TestResult
 from provisioner.compare import compare, create, delete
-from provisioner.errors import Place, Problem, WrongVersion
+from provisioner.desired import Desired, unmet
+from provisioner.errors import WrongVersion
 from provisioner.holdings import dangling, foreign_bot, refused_by_dangling, roles_of, still_held
-from provisioner.impact import impact, live_world, outcome, served_app
+from provisioner.impact import impact, live_world, outcome
 from provisioner.kinds import KINDS
-from provisioner.resource import Resource, equal
+from provisioner.resource import Resource
 from provisioner.tokens import allowed
 from provisioner.values import Plain, sha256
 
 _TAKES: Final = 4
 _LAST: Final = 8
 _DOWNGRADED: Final = "teleport.internal/downgraded"
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """An MCP server of the site that somebody else registers; `labels` None: the site does not say."""
-
-    labels: Mapping[str, str] | None
-    at: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """Everything a plan needs to know of a site.
-
-    `kinds` are in scope: only of these may anything be created, changed or called orphaned.
-    `external_roles` and `servers` must be live; their places say where the site expects them.
-    `tools` are those of the servers whose inventory is complete.
-    """
-
-    site: str
-    file: str
-    resources: tuple[Resource, ...]
-    kinds: tuple[str, ...]
-    external_roles: Mapping[str, Place]
-    servers: Mapping[str, Declared]
-    tools: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
-    tests: tuple[Test, ...] = ()
 
 
 def plan(
@@ -88,7 +62,7 @@ def plan(
         prune=prune,
         changes=changes,
         notes=tuple(sorted((c for c in found if c.op.is_note), key=_note_position)),
-        problems=tuple(_unmet(desired, known, found)),
+        problems=tuple(unmet(desired, known, found)),
         digest=_digest(desired, known, [cluster.name, prune, *_content(changes, access, tests)]),
         unchanged=len(wanted) - len({c.key for c in found if c.key in wanted}),
         scope=desired.kinds,
@@ -166,59 +140,6 @@ def _with_consequences(found: list[Change], known: Mapping[Key, Resource]) -> li
     missing = frozenset(role for held in bots.values() for role in held if role not in roles)
     settled = [refused_by_dangling(change, missing) for change in found]
     return [*settled, *still_held(found, bots), *dangling(bots, frozenset(roles))]
-
-
-def _unmet(
-    desired: Desired, known: Mapping[Key, Resource], found: Iterable[Change]
-) -> Iterator[Problem]:
-    """Yield what the site takes for granted and the cluster does not have."""
-    for name, at in desired.external_roles.items():
-        if Key("role", name) not in known:
-            yield Problem(
-                "PV201",
-                "error",
-                f"external role `{name}` does not exist in the cluster",
-                "create it, or take it from the bots that name it",
-                at,
-            )
-    changing = {change.key.name for change in found if change.key.kind == "app"}
-    for name, server in desired.servers.items():
-        if name not in changing:
-            yield from _unserved(name, server, known)
-
-
-def _unserved(name: str, server: Declared, known: Mapping[Key, Resource]) -> Iterator[Problem]:
-    live = known.get(Key("app_server", name)) or known.get(Key("app", name))
-    if live is None:
-        yield Problem(
-            "PV202",
-            "error",
-            f"no agent serves MCP server `{name}`",
-            "start an app_service that serves it, or let the site register it with `app:`",
-            server.at,
-        )
-        return
-    labels = {
-        key: value
-        for key, value in (served_app(live)["metadata"].get("labels") or {}).items()
-        if not _is_own(key)
-    }
-    if server.labels is not None and not equal(labels, server.labels):
-        yield Problem(
-            "PV203",
-            "error",
-            f"MCP server `{name}` is live with other labels: {_listed(labels)}",
-            "write these labels in the site: roles match what is live",
-            server.at,
-        )
-
-
-def _is_own(label: str) -> bool:
-    return label.startswith(("teleport.dev/", "teleport.internal/", "provisioner/"))
-
-
-def _listed(labels: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in sorted(labels.items())) or "none"
 
 
 def _no_downgraded_copies(wanted: Mapping[Key, Resource], known: Mapping[Key, Resource]) -> None:

@@ -19,16 +19,18 @@ from provisioner.apply import apply
 from provisioner.change import Change, Done, Event, Note, Op, Plan, Progress
 from provisioner.cluster import Cluster, Scope, WritableCluster
 from provisioner.decode import decode
+from provisioner.desired import Declared, Desired, Excepting
 from provisioner.errors import NotApplied, Place, Problem, SiteError
 from provisioner.gate import gate
 from provisioner.machines import custom_template
 from provisioner.model import Site
-from provisioner.plan import Declared, Desired, plan
+from provisioner.plan import plan
 from provisioner.redaction import excerpted
 from provisioner.render import Rendered, render
 from provisioner.resource import resource
 from provisioner.rules import Finding, Rule, findings
 from provisioner.source import Document
+from provisioner.subtract import matches
 from provisioner.templates import Templates
 from provisioner.worlds import site_world
 
@@ -247,6 +249,11 @@ def _desired(prepared: Prepared) -> Desired:
         },
         tools={name: server.tools for name, server in site.mcp_servers.items()},
         tests=_tests(prepared),
+        exceptions={
+            name: Excepting(partial(matches, role), at.key_place(("roles", name, "except_tools")))
+            for name, role in site.roles.items()
+            if role.except_tools
+        },
     )
 
 

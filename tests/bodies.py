@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provisioner.change import ClusterInfo
+from provisioner.desired import Desired
 from provisioner.errors import Place
-from provisioner.plan import Desired
 from provisioner.resource import SITE_LABEL, Resource, resource
 
 CLUSTER = ClusterInfo("example", "18.8.3", via="test")

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from provisioner.model import Site
-from provisioner.rules import bots, machines, matching, roles, servers, tests
+from provisioner.rules import bots, exceptions, machines, matching, roles, servers, tests
 from provisioner.rules._base import Finding, Rule
 
 RULES: Final[tuple[Rule, ...]] = (
     *roles.RULES,
     *matching.RULES,
+    *exceptions.RULES,
     *bots.RULES,
     *servers.RULES,
     *machines.RULES,

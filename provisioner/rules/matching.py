@@ -123,6 +123,7 @@ def _texts(site: Site) -> Iterator[tuple[Path, str]]:
     """Yield every text that Teleport evaluates as a pattern, in the end."""
     for name, role in site.roles.items():
         yield from _listed(("roles", name, "tools"), role.tools)
+        yield from _listed(("roles", name, "except_tools"), role.except_tools)
         yield from _of_selector(("roles", name, "app_labels"), role.app_labels)
         if role.deny:
             yield from _listed(("roles", name, "deny", "tools"), role.deny.tools)

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from provisioner.change import Op, Plan
+from provisioner.desired import Declared, Desired
 from provisioner.errors import Place, WrongVersion
-from provisioner.plan import Declared, Desired, plan, stage
+from provisioner.plan import plan, stage
 from provisioner.resource import Resource, applied_hash, resource, with_label
 from tests.bodies import CLUSTER, bot, desired, filled, live, role
 
