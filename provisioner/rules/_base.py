@@ -5,11 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from provisioner.errors import Severity
 from provisioner.model import Site
 
 Path = tuple[str | int, ...]
+
+SYNTAX: Final = "Teleport's regular expressions are Go's: https://pkg.go.dev/regexp/syntax"
+"""The cure for a pattern that has no better one."""
 
 
 @dataclass(frozen=True, slots=True)

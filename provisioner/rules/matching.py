@@ -8,7 +8,7 @@ from typing import Final
 
 from provisioner import patterns
 from provisioner.model import Site
-from provisioner.rules._base import Finding, Path, Rule
+from provisioner.rules._base import SYNTAX, Finding, Path, Rule
 
 _WILDCARD: Final = ("*",)
 _TEMPLATE: Final = re.compile(r"\{\{\s*(internal|external)\.([^}\s]*)\s*\}\}")
@@ -52,8 +52,7 @@ def _bad_pattern(site: Site) -> Iterator[Finding]:
                 path,
                 f"{error.message}; Teleport stores it and then refuses every call that has to "
                 "evaluate it",
-                error.hint
-                or "Teleport's regular expressions are Go's: https://pkg.go.dev/regexp/syntax",
+                error.hint or SYNTAX,
             )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from provisioner import patterns
 from provisioner.model import Site
-from provisioner.rules._base import Finding, Rule
+from provisioner.rules._base import SYNTAX, Finding, Rule
 
 
 def _nobody(site: Site) -> Iterator[Finding]:
@@ -51,7 +51,8 @@ def _bad_pattern(site: Site) -> Iterator[Finding]:
                 try:
                     patterns.compile_pattern(text)
                 except patterns.PatternError as error:
-                    yield Finding(("tests", name, key, index), error.message, error.hint)
+                    path = ("tests", name, key, index)
+                    yield Finding(path, error.message, error.hint or SYNTAX)
 
 
 RULES: Final = (
