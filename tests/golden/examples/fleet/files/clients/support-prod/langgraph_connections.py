@@ -1,0 +1,14 @@
+"""MCP servers behind Teleport, for langchain_mcp_adapters.client.MultiServerMCPClient."""
+
+CONNECTIONS = {
+    "crm-prod": {
+        "transport": "stdio",
+        "command": "/usr/local/bin/tsh",
+        "args": ["mcp", "connect", "-i", "/var/run/teleport/identity", "--proxy", "globex.teleport.sh:443", "crm-prod"],
+    },
+    "warehouse-prod": {
+        "transport": "stdio",
+        "command": "/usr/local/bin/tsh",
+        "args": ["mcp", "connect", "-i", "/var/run/teleport/identity", "--proxy", "globex.teleport.sh:443", "warehouse-prod"],
+    },
+}
