@@ -6,6 +6,7 @@ Sources: Teleport's CHANGELOG; https://goteleport.com/docs/upgrading/overview on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,6 +16,7 @@ from provisioner.errors import WrongVersion
 from provisioner.model import Site
 
 MCP_SINCE: Final = "18.1"
+_ID_TOKEN: Final = re.compile(r"\{\{\s*internal\.id_token\s*\}\}")
 
 
 def gate(info: ClusterInfo, site: Site | None = None) -> None:
@@ -35,7 +37,7 @@ def needs(site: Site) -> Iterator[tuple[str, str]]:
             continue
         if server.app.uri and server.app.uri.startswith(("mcp+http", "mcp+sse")):
             yield "18.3", f"the remote address of MCP server {name}"
-        if any("{{internal.id_token}}" in header.value for header in server.app.headers):
+        if any(_ID_TOKEN.search(header.value) for header in server.app.headers):
             yield "18.6.5", f"{{{{internal.id_token}}}} in the headers of MCP server {name}"
     for name, bot in site.bots.items():
         if bot.description:
@@ -45,7 +47,7 @@ def needs(site: Site) -> Iterator[tuple[str, str]]:
 def _reasons(info: ClusterInfo, site: Site | None) -> Iterator[tuple[str, str]]:
     server = units.version(info.version)
     wanted = needs(site) if site else iter([(MCP_SINCE, "MCP access")])
-    for version, what in sorted(set(wanted)):
+    for version, what in wanted:
         if server < units.version(version):
             yield (
                 f"{what} needs Teleport {version}, the cluster runs {info.version}",
