@@ -60,6 +60,20 @@ def read_text(path: Path) -> str:
         raise FileError(f"{path}: not UTF-8 at byte {error.start}") from error
 
 
+def repository(path: Path) -> Path:
+    """Return the resolved root of the git repository around a file, or else its directory."""
+    start = path.resolve().parent
+    return next((place for place in (start, *start.parents) if (place / ".git").exists()), start)
+
+
+def matching(root: Path, pattern: str) -> list[Path]:
+    """Return the files that a glob below `root` matches; none for a pattern that is none."""
+    try:
+        return [path for path in root.glob(pattern) if path.is_file()]
+    except (ValueError, NotImplementedError, OSError):
+        return []
+
+
 def write(path: Path, data: bytes, *, mode: int = PUBLIC, backup: bool = False) -> bool:
     """Make `data` the content of the file and say whether that took a write.
 

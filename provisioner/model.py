@@ -232,6 +232,8 @@ class Site(Strict):
     version: Annotated[Literal[1], BeforeValidator(not_a_boolean)]
     site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     teleport: Teleport
+    include: Many[Filled] = ()
+    extends: Filled | None = None
     external_roles: Many[Reference] = ()
     mcp_servers: Map[Name, Server] = Field(default_factory=nothing)
     roles: Map[Name, Role] = Field(default_factory=nothing)

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from provisioner import diagnostics, files, source
+from provisioner import diagnostics, files, sitefile
 from provisioner.acceptance import Test, results
 from provisioner.apply import apply
 from provisioner.change import Change, Done, Event, Note, Op, Plan, Progress
@@ -66,7 +66,7 @@ class Prepared:
 
 def check(path: Path) -> Checked:
     """Read and judge a site file. Raises FileError; whatever is wrong inside is in the result."""
-    document, problems = source.load(files.read_bytes(path), str(path))
+    document, problems = sitefile.load(path)
     if document is None:
         return Checked(None, None, problems)
     decoded = decode(document)

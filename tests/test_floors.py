@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "provisioner"
 FLOORS = (
     "errors values scalars",
     "units terminal source patterns splice expressions files process",
-    "change fields kinds diagnostics placement traits yamledit outdir redaction",
+    "change fields kinds diagnostics placement traits yamledit outdir redaction sitefile",
     "joins resource cluster teleport access sandbox",
     "model memory local snapshot tctl templates",
     "subtract wording clients compare gate tokens",
