@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from provisioner.errors import ProvisionError
+from provisioner.values import nothing
 
 
 class ExpressionError(ProvisionError):
@@ -18,8 +18,8 @@ class Env:
     """What an expression can ask for: the user's name and traits, the labels of the resource."""
 
     user: str = ""
-    traits: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    traits: Mapping[str, tuple[str, ...]] = field(default_factory=nothing)
+    labels: Mapping[str, str] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)

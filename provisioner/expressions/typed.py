@@ -86,18 +86,15 @@ class Dialect:
                 return _joined(operator, self._typed(left), self._typed(right))
 
     def _named(self, parts: tuple[str, ...]) -> Typed | Table:
-        *front, last = parts
-        whole = self.variables.get(".".join(parts))
-        table = self.variables.get(".".join(front))
-        if whole is None and self.other and len(parts) == 1:
-            whole = self.other
-        if whole is None and self.other and len(front) == 1:
-            table = table or self.other
-        if whole is not None:
-            return whole
+        name, (*front, last) = ".".join(parts), parts
+        if name in self.variables:
+            return self.variables[name]
+        table = self.variables.get(".".join(front), self.other if len(front) == 1 else None)
         if isinstance(table, Table):
             return _at(table, lambda _: last)
-        raise ExpressionError(f"there is nothing called {'.'.join(parts)}")
+        if self.other and not front:
+            return self.other
+        raise ExpressionError(f"there is nothing called {name}")
 
     def _called(self, call: Call) -> Typed:
         function = self.functions.get(call.function)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from typing import Final, Literal
 
 from provisioner.patterns import automata, regex
@@ -41,6 +42,7 @@ __all__ = [
     "Pattern",
     "PatternError",
     "Trap",
+    "common_prefix",
     "compile_pattern",
     "covers",
     "find",
@@ -88,11 +90,13 @@ def _find(wanted: tuple[frozenset[Pattern], ...], unwanted: frozenset[Pattern]) 
             pattern.matches(name) for pattern in unwanted
         )
 
-    literals = sorted({p.text for group in wanted for p in group if p.kind == "literal"} - {""})
-    for literal in literals:
-        if fits(literal):
-            return Answer(value=True, name=literal)
-    # No literal will do, so only what is not a literal can be of help now.
+    if any(group <= unwanted for group in wanted):
+        return Answer(value=False)
+    simplest = {p.text.replace("*", "") for group in wanted for p in group if p.kind != "regex"}
+    for candidate in sorted(simplest - {""}):
+        if fits(candidate):
+            return Answer(value=True, name=candidate)
+    # No literal fits, so from here on only the other patterns can be of help.
     groups = [frozenset(p for p in group if p.kind != "literal") for group in wanted]
     if not all(groups):
         return Answer(value=False)
@@ -119,6 +123,21 @@ def _tree(pattern: Pattern) -> Node:
     star = Repeat(Chars(regex.LINE), 0, None)
     middle = (star if char == "*" else Chars(chars(char)) for char in pattern.text)
     return Row((Edge("begin"), *middle, Edge("end")))
+
+
+def common_prefix(pattern: Pattern) -> str:
+    """Return a text that every match of `pattern` begins with; for some it is empty."""
+    if pattern.kind != "regex":
+        return pattern.text.partition("*")[0]
+    try:
+        tree = _tree(pattern)
+    except Undecided:
+        return ""
+    if not isinstance(tree, Row) or tree.items[0] != Edge("begin"):
+        return ""
+    sets = (item.ranges if isinstance(item, Chars) else () for item in tree.items[1:])
+    letters = takewhile(lambda some: len(some) == 1 and some[0][0] == some[0][1], sets)
+    return "".join(chr(low) for ((low, _),) in letters)
 
 
 Trap = Literal["half anchored", "loosely anchored", "looks like a regex", "matches everything"]
