@@ -31,7 +31,8 @@ def machine_files(site: Site, locate: Locate, reach: Reach) -> Iterator[MachineF
             continue
         at = locate(("bots", name, "identity"))
         for number, join in enumerate(bot.join or (None,)):
-            suffix = f"-{join.method.replace('_', '-')}" if join and number else ""
+            # No name holds a dot, so that this is never the file of another bot.
+            suffix = f".{join.name or join.method.replace('_', '-')}" if join and number else ""
             context = _tbot(site, name, bot, bot.identity, join)
             yield f"tbot/{name}{suffix}.yaml", "tbot/tbot.yaml.j2", at, context
         yield from _client_files(site, name, bot, locate, reach)

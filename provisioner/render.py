@@ -54,6 +54,9 @@ def render(site: Site, templates: Templates, locate: Locate) -> Rendered:
         else:
             files[f"{_DIRECTORIES[key.kind]}/{key.name}.yaml"] = text
     for path, template, at, context in machine_files(site, locate, _reach(site, resources)):
+        if path in files:
+            problems.append(_written_twice(path, at))
+            continue
         try:
             files[path] = templates.render(template, context, entry=at)
         except SiteError as error:
@@ -80,8 +83,8 @@ def _reach(site: Site, resources: list[Resource]) -> Callable[[str], tuple[str, 
 def _parsed(text: str, key: Key, at: Place, site: str) -> Resource:
     """Read a rendered document back. Raises SiteError when it is not what it was asked to be."""
     template = KINDS[key.kind].template
-    document, problems = source.load(text.encode(), template)
-    if document is None:
+    document, problems = source.load(text.encode(), f"{template} (as rendered for {key})")
+    if document is None or problems:
         raise SiteError(tuple(replace(problem, related=(at,)) for problem in problems))
     wrong = [
         f"{'.'.join(path)} is {found!r}, not {wanted!r}"
@@ -92,6 +95,8 @@ def _parsed(text: str, key: Key, at: Place, site: str) -> Resource:
         )
         if (found := _at(document.value, path)) != wanted
     ]
+    if not isinstance(_at(document.value, ("spec",)), dict):
+        wrong.append("spec is not a mapping")
     if wrong:
         raise SiteError((_not_as_asked(template, key, at, wrong),))
     return Resource(key, freeze(document.value), at)
@@ -111,4 +116,14 @@ def _not_as_asked(template: str, key: Key, at: Place, wrong: list[str]) -> Probl
         "a template must write one document with the kind, name and labels that it is given",
         Place(template),
         (at,),
+    )
+
+
+def _written_twice(path: str, at: Place) -> Problem:
+    return Problem(
+        "PV028",
+        "error",
+        f"two entries of the site come to the file {path}",
+        "give the joins, or the clients' templates, names of their own",
+        at,
     )
