@@ -7,10 +7,12 @@ undecided with the reason; a proof has always been checked by RE2 itself. Names 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
+from operator import attrgetter
 from typing import Final, Literal
 
 from provisioner.patterns import automata, regex
@@ -100,20 +102,43 @@ def _find(wanted: tuple[frozenset[Pattern], ...], unwanted: frozenset[Pattern]) 
     groups = [frozenset(p for p in group if p.kind != "literal") for group in wanted]
     if not all(groups):
         return Answer(value=False)
+    # What is not translated is left out here. Without an exception too much is found, which RE2
+    # sees; without a wanted pattern too little, so that nothing found is not a no.
+    lost, found = _lost(*groups), None
     try:
-        name = automata.shortest([_automaton(group) for group in groups], _automaton(unwanted))
+        found = automata.shortest([_automaton(group) for group in groups], _automaton(unwanted))
     except Undecided as why:
-        return Answer(None, reason=str(why))
-    if name is None:
-        return Answer(value=False)
-    if not fits(name):
-        return Answer(None, reason=f"RE2 does not take {name!r} for an example")
-    return Answer(value=True, name=name)
+        lost = [str(why)]
+    if found and fits(found):
+        return Answer(value=True, name=found)
+    if found:
+        lost += [*_lost(unwanted), f"RE2 does not take {found!r} for an example"]
+    return Answer(None, reason=lost[0]) if lost else Answer(value=False)
+
+
+def _lost(*groups: Iterable[Pattern]) -> list[str]:
+    """Say what is not translated, and why."""
+    reasons: list[str] = []
+    for pattern in sorted({pattern for group in groups for pattern in group}, key=_text):
+        try:
+            _tree(pattern)
+        except Undecided as why:
+            reasons.append(f"{pattern.text!r} is not analysed: {why}")
+    return reasons
 
 
 @lru_cache(maxsize=5_000)
 def _automaton(patterns: frozenset[Pattern]) -> automata.Automaton:
-    return automata.Automaton(_tree(p) for p in sorted(patterns, key=lambda p: p.text))
+    return automata.Automaton(_trees(sorted(patterns, key=_text)))
+
+
+def _trees(patterns: Iterable[Pattern]) -> Iterator[Node]:
+    for pattern in patterns:
+        with suppress(Undecided):
+            yield _tree(pattern)
+
+
+_text = attrgetter("text")
 
 
 @lru_cache(maxsize=20_000)

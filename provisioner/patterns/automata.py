@@ -176,7 +176,7 @@ class Automaton:
 
     def _add(self, step: _Read | _Gate | _Fork) -> int:
         if len(self._steps) >= STATES:
-            raise Undecided(f"it needs more than {STATES:,} states")
+            raise Undecided(f"the patterns need more than {STATES:,} states")
         self._steps.append(step)
         return len(self._steps) - 1
 

@@ -323,6 +323,29 @@ def test_what_is_not_translated_is_undecided(text: str, reason: str) -> None:
     assert reason in answer.reason
 
 
+LETTERS = r"^\pL+$"  # beyond the automata
+
+
+@pytest.mark.parametrize(
+    ("wanted", "unwanted", "value"),
+    [
+        ([["^read_[a-z]$"]], [LETTERS], True),
+        ([["^[a-z]$"]], [LETTERS], None),
+        ([["^ab?$"], ["b*"]], [LETTERS], False),
+        ([["^a_?$", LETTERS]], [], True),
+        ([["^a_?$", LETTERS], ["^b$"]], [], None),
+        ([["é", LETTERS], ["^.$"]], [], True),
+    ],
+)
+def test_what_is_not_translated_may_not_matter(
+    wanted: list[list[str]], unwanted: list[str], value: bool | None
+) -> None:
+    """A yes that RE2 confirms and a no that holds without it are answers all the same."""
+    answer = find([compiled(*group) for group in wanted], compiled(*unwanted))
+    assert answer.value is value
+    assert bool(answer.reason) is (value is None)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
