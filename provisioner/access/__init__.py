@@ -21,8 +21,8 @@ from provisioner.access._base import (
     apply_role,
     reach,
 )
-from provisioner.access.decide import Checker, Decision, Step, connect, could_call, decide
-from provisioner.access.matrix import Matrix, Reader, Row, Spot, World, matrix
+from provisioner.access.checker import Checker, Decision, Step, connect, could_call, decide
+from provisioner.access.grid import Matrix, Reader, Row, Spot, World, matrix
 
 __all__ = [
     "Broken",
