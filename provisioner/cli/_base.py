@@ -74,7 +74,27 @@ class Reach:
             return Tctl(options, notify=self.teller.hear)
         if kind == "file" and path:
             raise click.UsageError("a snapshot cannot be written to: use tctl or local:PATH")
-        raise click.UsageError(f"--cluster {self.cluster}: expected tctl, local:PATH or file:PATH")
+        raise click.UsageError(
+            f"--cluster '{self.cluster}': expected tctl, local:PATH or file:PATH"
+        )
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that reach the same cluster again; of a snapshot, the live one is meant."""
+        if self.cluster.startswith("file:"):
+            return ()
+        given = (
+            ("--cluster", self.cluster, "tctl"),
+            ("--tctl", self.tctl, "tctl"),
+            ("--auth-server", self.auth_server, None),
+            ("--identity", self.identity, None),
+        )
+        return tuple(
+            word
+            for option, value, default in given
+            if value is not None and value != default
+            for word in (option, value)
+        )
 
     @property
     def pauses(self) -> tuple[float, ...]:
@@ -130,6 +150,11 @@ def color_option(function: F) -> F:
         envvar="PROVISION_COLOR",
         help="Colours; auto means on terminals, unless NO_COLOR says otherwise.",
     )(function)
+
+
+def again(reach: Reach, templates: Path | None) -> tuple[str, ...]:
+    """Return the options that a plan depends on, to be given again when it is applied."""
+    return (*reach.options, *(("--templates", str(templates)) if templates else ()))
 
 
 def load_templates(override: Path | None) -> Templates:

@@ -47,7 +47,7 @@ def command(
     live = reach.open_writable()
     with reach.teller:
         plan = workflow.make_plan(prepared, live, prune=prune)
-    click.echo(plan_text.text(plan, paint))
+    click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
     judge(plan, Limits(max_deletes, expect))
     if plan.changes:
         _confirm(plan, yes=yes)

@@ -37,11 +37,12 @@ def command(
         plan = workflow.make_plan(prepared, live, prune=prune)
     document = plan_json.as_json(plan, datetime.now(UTC))
     if output is not None:
-        files.write(output, (document + "\n").encode())
-    click.echo(
-        document if layout == "json" else plan_text.text(plan, _base.paint(color)),
-        nl=layout == "json",
-    )
+        files.write(output, f"{document}\n".encode(errors="backslashreplace"))
+    if layout == "json":
+        click.echo(document)
+    else:
+        options = _base.again(reach, templates)
+        click.echo(plan_text.text(plan, _base.paint(color), options), nl=False)
     if any(problem.severity == "error" for problem in plan.problems):
         return 1
     if any(test.state != "passed" for test in plan.tests):

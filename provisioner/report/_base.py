@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from provisioner.change import Cause, Change, Field, Op, Plan
+from provisioner.resource import SITE_LABEL
 from provisioner.terminal import visible
 from provisioner.values import Plain, canonical_json
 
-_UNSAID: Final = ("kind", "metadata.name", 'metadata.labels["provisioner/')
+_UNSAID: Final = frozenset(("kind", "metadata.name", f'metadata.labels["{SITE_LABEL}"]'))
 _ON_AGENTS: Final = (
     "spec.mcp.command",
     "spec.mcp.args",
@@ -78,7 +79,7 @@ def _row(change: Change) -> Row:
         tuple(
             (visible(field.path), tuple(_lines(field)))
             for field in change.fields
-            if not field.path.startswith(_UNSAID) and not _is_plain_version(change, field)
+            if field.path not in _UNSAID and not _is_plain_version(change, field)
         ),
         visible(remark),
         visible(change.hint),

@@ -17,7 +17,8 @@ from provisioner.values import Plain, sha256, thaw
 
 def as_json(plan: Plan, created_at: datetime) -> str:
     """Return the plan as one JSON document, in a stable order; `created_at` is not in the digest."""
-    return json.dumps(document(plan, created_at), indent=2, ensure_ascii=False)
+    # What live documents hold as `Secret` is told as `<secret>`.
+    return json.dumps(document(plan, created_at), indent=2, ensure_ascii=False, default=repr)
 
 
 def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from provisioner import diagnostics
@@ -26,8 +26,11 @@ _VERBS: Final[dict[Op, str]] = {
 _SIGNS: Final = {"+": "green", "-": "red", " ": "dim"}
 
 
-def text(plan: Plan, paint: Paint) -> str:
-    """Return the whole plan, what matters most to a reviewer first."""
+def text(plan: Plan, paint: Paint, options: Sequence[str] = ()) -> str:
+    """Return the whole plan, what matters most to a reviewer first.
+
+    `options` are those that whoever wants to apply exactly this plan must give again.
+    """
     parts = [_title(plan, paint)]
     if section := _access.text(plan.access, paint):
         parts.append(section)
@@ -39,7 +42,7 @@ def text(plan: Plan, paint: Paint) -> str:
         parts.append(section)
     if plan.problems:
         parts.append(diagnostics.text(plan.problems, paint))
-    parts.append(_end(plan, paint))
+    parts.append(_end(plan, paint, options))
     return "\n\n".join(parts) + "\n"
 
 
@@ -77,7 +80,7 @@ def _row(row: Row, paint: Paint) -> Iterator[str]:
             label = ""
 
 
-def _end(plan: Plan, paint: Paint) -> str:
+def _end(plan: Plan, paint: Paint, options: Sequence[str]) -> str:
     wrong = any(problem.severity == "error" for problem in plan.problems)
     if wrong or any(note.op is Op.CONFLICT for note in plan.notes):
         blocked = paint("red", "Errors:" if wrong else "Conflicts:")
@@ -89,14 +92,12 @@ def _end(plan: Plan, paint: Paint) -> str:
         [
             f"{paint('bold', 'Plan:')} {summary(plan)}.",
             f"Digest: {plan.digest}",
-            f"Apply exactly this: {visible(_command(plan))}",
+            f"Apply exactly this: {visible(_command(plan, options))}",
         ]
     )
 
 
-def _command(plan: Plan) -> str:
+def _command(plan: Plan, options: Sequence[str]) -> str:
     """Return the command line that applies this plan and no other."""
-    argv = ["provision", "apply", plan.file, *(["--prune"] * plan.prune)]
-    if plan.cluster.via.startswith("local:"):
-        argv += ["--cluster", plan.cluster.via]
+    argv = ["provision", "apply", plan.file, *(["--prune"] * plan.prune), *options]
     return shlex.join([*argv, "--expect", plan.digest])
