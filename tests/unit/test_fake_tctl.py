@@ -14,7 +14,10 @@ import pytest
 
 TCTL = Path(__file__).parent.parent / "fake_tctl" / "tctl"
 RED = "\x1b[31mERROR: \x1b[0m"
-OLD = {"VERSION": "18.0.0"}
+Body = dict[str, Any]
+Done = subprocess.CompletedProcess[str]
+EMPTY: Mapping[str, str] = {}
+OLD: Body = {"VERSION": "18.0.0"}
 
 ROLE_DEFAULTS = {
     "cert_format": "standard",
@@ -31,24 +34,24 @@ ROLE_DEFAULTS = {
 }
 
 
-def role(name: str = "r", version: str = "v8", /, **spec: object) -> dict[str, Any]:
+def role(name: str = "r", version: str = "v8", /, **spec: object) -> Body:
     return {"kind": "role", "version": version, "metadata": {"name": name}, "spec": spec}
 
 
-def bot(name: str = "b", /, **spec: object) -> dict[str, Any]:
+def bot(name: str = "b", /, **spec: object) -> Body:
     return {"kind": "bot", "version": "v1", "metadata": {"name": name}, "spec": spec}
 
 
-def app(name: str = "a", /, **spec: object) -> dict[str, Any]:
+def app(name: str = "a", /, **spec: object) -> Body:
     return {"kind": "app", "version": "v3", "metadata": {"name": name}, "spec": spec}
 
 
-def token(name: str = "t", /, **spec: object) -> dict[str, Any]:
+def token(name: str = "t", /, **spec: object) -> Body:
     spec = {"roles": ["Bot"], "bot_name": "b", "join_method": "token"} | spec
     return {"kind": "token", "version": "v2", "metadata": {"name": name}, "spec": spec}
 
 
-def labelled(document: dict[str, Any], **metadata: object) -> dict[str, Any]:
+def labelled(document: Body, **metadata: object) -> Body:
     return document | {"metadata": document["metadata"] | metadata}
 
 
@@ -70,14 +73,12 @@ class Fake:
         return {"PATH": path} | named
 
     def __call__(
-        self, *argv: str, stdin: str = "", **switches: object
-    ) -> subprocess.CompletedProcess[str]:
-        extra = switches.pop("env", {})
-        assert isinstance(extra, dict)
+        self, *argv: str, stdin: str = "", env: Mapping[str, str] = EMPTY, **switches: Any
+    ) -> Done:
         return subprocess.run(
             self.command(*argv),
             input=stdin,
-            env=self.environment(switches) | extra,
+            env=self.environment(switches) | dict(env),
             cwd=self.directory,
             capture_output=True,
             text=True,
@@ -85,35 +86,31 @@ class Fake:
             timeout=20,
         )
 
-    def create(
-        self, *documents: dict[str, Any], force: bool = False, **switches: object
-    ) -> subprocess.CompletedProcess[str]:
+    def create(self, *documents: Body, force: bool = False, **switches: Any) -> Done:
         stream = "\n".join(map(json.dumps, documents))
         return self("create", *(["-f"] if force else []), stdin=stream, **switches)
 
-    def have(self, *documents: dict[str, Any], **switches: object) -> None:
+    def have(self, *documents: Body, **switches: Any) -> None:
         done = self.create(*documents, force=True, **switches)
         assert (done.returncode, done.stderr) == (0, "")
 
-    def get(self, ref: str, **switches: object) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(
-            self("get", ref, "--format=json", **switches).stdout
-        )
+    def get(self, ref: str, **switches: Any) -> list[Body]:
+        found: list[Body] = json.loads(self("get", ref, "--format=json", **switches).stdout)
         return found
 
-    def one(self, ref: str, **switches: object) -> dict[str, Any]:
+    def one(self, ref: str, **switches: Any) -> Body:
         return self.get(ref, **switches)[0]
 
-    def batch(self, prefix: str) -> list[dict[str, Any]]:
+    def batch(self, prefix: str) -> list[Body]:
         """Return what one `get` lists of a kind, under a prefix of the name."""
         kind, _, start = prefix.partition("/")
         return [d for d in self.get(kind) if d["metadata"]["name"].startswith(start)]
 
-    def names(self, ref: str, **switches: object) -> list[str]:
+    def names(self, ref: str, **switches: Any) -> list[str]:
         return [document["metadata"]["name"] for document in self.get(ref, **switches)]
 
     @property
-    def calls(self) -> list[dict[str, Any]]:
+    def calls(self) -> list[Body]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
 
@@ -137,7 +134,7 @@ def full(tctl: Fake, state: str) -> Fake:
     return tctl
 
 
-def refused(done: subprocess.CompletedProcess[str]) -> str:
+def refused(done: Done) -> str:
     """Return the text after ERROR, having checked all that surrounds it."""
     assert done.returncode == 1
     assert done.stderr.startswith(RED)
@@ -341,7 +338,7 @@ class TestCreate:
             (bot(), 'creating bot user\n\tuser "bot-b" already registered'),
         ],
     )
-    def test_what_exists(self, full: Fake, document: dict[str, Any], cause: str) -> None:
+    def test_what_exists(self, full: Fake, document: Body, cause: str) -> None:
         """Without --force what is there stays, and the error says what to do."""
         problem = f"use -f or --force flag to overwrite\n\t{cause}"
         if "\n" in cause:
@@ -591,7 +588,7 @@ class TestRoles:
             ),
         ],
     )
-    def test_refusals(self, tctl: Fake, document: dict[str, Any], problem: str) -> None:
+    def test_refusals(self, tctl: Fake, document: Body, problem: str) -> None:
         """Each thing that Teleport refuses at write time is refused in its words."""
         assert refused(tctl.create(document)) == problem
 
@@ -678,7 +675,7 @@ class TestApps:
             ),
         ],
     )
-    def test_refusals(self, tctl: Fake, document: dict[str, Any], problem: str) -> None:
+    def test_refusals(self, tctl: Fake, document: Body, problem: str) -> None:
         """What is no app is refused."""
         assert refused(tctl.create(document)) == problem
 
@@ -747,7 +744,7 @@ class TestTokens:
             ),
         ],
     )
-    def test_refusals(self, tctl: Fake, spec: dict[str, Any], problem: str) -> None:
+    def test_refusals(self, tctl: Fake, spec: Body, problem: str) -> None:
         """Each rule about tokens is refused in Teleport's words."""
         assert refused(tctl.create(token(**spec))) == problem
 
@@ -833,7 +830,7 @@ class TestBots:
             ),
         ],
     )
-    def test_protojson(self, tctl: Fake, spec: dict[str, Any], problem: str) -> None:
+    def test_protojson(self, tctl: Fake, spec: Body, problem: str) -> None:
         """Bots are read strictly by every release; an error names the place in sorted JSON."""
         yaml = f"# not JSON\n{json.dumps(bot('b-s', **spec))}"
         assert refused(tctl("create", stdin=yaml, **OLD)) == f"proto: {problem}"
@@ -852,7 +849,7 @@ class TestBots:
             (bot(roles=[""]), "spec.roles: must not contain empty strings"),
         ],
     )
-    def test_validation(self, tctl: Fake, document: dict[str, Any], problem: str) -> None:
+    def test_validation(self, tctl: Fake, document: Body, problem: str) -> None:
         """The server's checks come one tab deeper."""
         assert refused(tctl.create(document)) == f"validating bot\n\t{problem}"
 
@@ -997,9 +994,7 @@ class TestBotsUpdate:
 
 
 class TestEdit:
-    def edit(
-        self, tctl: Fake, script: str, ref: str = "role/r", **switches: object
-    ) -> subprocess.CompletedProcess[str]:
+    def edit(self, tctl: Fake, script: str, ref: str = "role/r", **switches: Any) -> Done:
         editor = tctl.directory / "editor"
         editor.write_text(f"#!/bin/sh\n{script}\n")
         editor.chmod(0o755)
