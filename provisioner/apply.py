@@ -12,8 +12,9 @@ from itertools import groupby
 from provisioner.change import Change, Done, Event, Key, Op, Plan, Skipped, Started
 from provisioner.cluster import Verb, WritableCluster, Write
 from provisioner.holdings import roles_of
+from provisioner.kinds import APPLIED_LABEL
 from provisioner.plan import stage
-from provisioner.resource import APPLIED_LABEL, applied_hash, with_label
+from provisioner.resource import applied_hash, with_label
 
 
 def apply(plan: Plan, cluster: WritableCluster) -> Iterator[Event]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from provisioner.change import Cause, Change, Field, Op
-from provisioner.kinds import KINDS, Path, is_set
-from provisioner.resource import APPLIED_LABEL, Resource, applied_hash, equal, without_labels
+from provisioner.kinds import APPLIED_LABEL, KINDS, Path, is_set
+from provisioner.resource import Resource, applied_hash, equal, without_labels
 from provisioner.values import EMPTY, Body, Plain, freeze
 
 _PRESET: Final = "teleport.internal/resource-type"

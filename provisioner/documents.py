@@ -8,8 +8,8 @@ from provisioner import units
 from provisioner.change import Key
 from provisioner.errors import Place
 from provisioner.joins import IamJoin, Join, OtherJoin, SecretJoin, token_name
+from provisioner.kinds import PROTECTED_LABEL, SITE_LABEL
 from provisioner.model import App, Bot, Deny, Entry, Role, Site
-from provisioner.resource import PROTECTED_LABEL, SITE_LABEL
 from provisioner.subtract import remaining
 from provisioner.values import Plain
 

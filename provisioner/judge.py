@@ -8,7 +8,8 @@ from typing import Final
 
 from provisioner.change import Change, Op, Plan
 from provisioner.errors import ProvisionError, Refused, SiteError, Stale
-from provisioner.resource import PROTECTED_LABEL, labels
+from provisioner.kinds import PROTECTED_LABEL
+from provisioner.resource import labels
 
 MAX_DELETES: Final = 10
 

@@ -16,6 +16,11 @@ from typing import Final
 from provisioner import units
 from provisioner.values import Body, Plain, is_mapping
 
+SITE_LABEL: Final = "provisioner/site"
+APPLIED_LABEL: Final = "provisioner/applied"
+PROTECTED_LABEL: Final = "provisioner/protected"
+_SERVER_LABELS: Final = ("teleport.dev/", "teleport.internal/")
+
 Path = tuple[str, ...]
 Normaliser = Callable[[Plain], Plain]
 
@@ -26,7 +31,7 @@ class Kind:
 
     `collection` is its key in the site. `level` orders creation; deletion runs backwards.
     `ignored` are the paths that the server owns. `defaults` gives what the server fills in for a
-    body. `normal` spells the value at a path in one way, and ends the walk there. `options` are
+    `variant` of the kind, which a body tells. `normal` spells the value at a path in one way, and ends the walk there. `options` are
     the role options that this tool knows: others are carried over from the live role.
     """
 
@@ -35,7 +40,8 @@ class Kind:
     level: int
     template: str
     ignored: frozenset[Path] = frozenset()
-    defaults: Callable[[Body], Mapping[Path, Plain]] = lambda _body: {}
+    variant: Callable[[Body], str] = lambda _body: ""
+    defaults: Callable[[str], Mapping[Path, Plain]] = lambda _variant: {}
     normal: Mapping[Path, Normaliser] = field(default_factory=dict)
     options: frozenset[str] = frozenset()
 
@@ -63,6 +69,17 @@ def _time(value: Plain) -> Plain:
         return value
 
 
+def _labels(value: Plain) -> Plain:
+    """Take out what the server and this tool's bookkeeping write; an empty value stays a value."""
+    if not is_mapping(value):
+        return value
+    return {
+        key: text
+        for key, text in value.items()
+        if key != APPLIED_LABEL and text is not None and not key.startswith(_SERVER_LABELS)
+    }
+
+
 def _set(value: Plain) -> Plain:
     """Teleport writes a list of one as text; order and repetition mean nothing in these lists."""
     many = (value,) if isinstance(value, str) else value
@@ -84,34 +101,33 @@ def _traits(value: Plain) -> Plain:
     return named
 
 
-def _role_defaults(body: Body) -> Mapping[Path, Plain]:
+def _role_variant(body: Body) -> str:
+    """Return the version of a role, marked where Kubernetes clusters are matched."""
+    allow = body.get("spec", {}).get("allow") or {}
+    matched = allow.get("kubernetes_labels") or allow.get("kubernetes_labels_expression")
+    return f"{body.get('version', '')}{_WITH_KUBERNETES if matched else ''}"
+
+
+def _role_defaults(variant: str) -> Mapping[Path, Plain]:
+    version = variant.removesuffix(_WITH_KUBERNETES)
     defaults: dict[Path, Plain] = {
         (*_OPTIONS, name): value for name, value in _ROLE_OPTIONS.items()
     }
     defaults[*_OPTIONS, "record_session", "desktop"] = True  # nil records the desktop as well
-    version = body.get("version", "")
     if version in ("v3", "v4", "v5", "v6", "v7"):
         defaults[*_OPTIONS, "idp", "saml", "enabled"] = True
-    if version in _KUBERNETES_RESOURCES and _matches_kubernetes(body):
-        defaults["spec", "allow", "kubernetes_resources"] = [_KUBERNETES_RESOURCES[version]]
+    if version in _KUBERNETES_RESOURCES and version != variant:
+        defaults["spec", "allow", "kubernetes_resources"] = (_KUBERNETES_RESOURCES[version],)
     return defaults
 
 
-def _matches_kubernetes(body: Body) -> bool:
-    allow = body.get("spec", {}).get("allow") or {}
-    return bool(allow.get("kubernetes_labels") or allow.get("kubernetes_labels_expression"))
+def _join_method(body: Body) -> str:
+    method = body.get("spec", {}).get("join_method")
+    return method if isinstance(method, str) else ""
 
 
-def _token_defaults(body: Body) -> Mapping[Path, Plain]:
-    defaults: dict[str, dict[Path, Plain]] = {
-        "gitlab": {("spec", "gitlab", "domain"): "gitlab.com"},
-        "kubernetes": {("spec", "kubernetes", "type"): "in_cluster"},
-        "bound_keypair": {
-            ("spec", "bound_keypair", "recovery", "limit"): 1,
-            ("spec", "bound_keypair", "recovery", "mode"): "standard",
-        },
-    }
-    return defaults.get(body.get("spec", {}).get("join_method", ""), {})
+def _token_defaults(join_method: str) -> Mapping[Path, Plain]:
+    return _JOIN_DEFAULTS.get(join_method, {})
 
 
 def _role_normal() -> Mapping[Path, Normaliser]:
@@ -123,10 +139,13 @@ def _role_normal() -> Mapping[Path, Normaliser]:
         (*_OPTIONS, name): _role_duration for name in _ROLE_DURATIONS
     }
     lists: dict[Path, Normaliser] = {(*_OPTIONS, "enhanced_recording"): _set}
-    return {**sides, **tools, **durations, **lists, _EXPIRES: _time}
+    return {**sides, **tools, **durations, **lists, **_METADATA}
 
 
-_EXPIRES: Final = ("metadata", "expires")
+_METADATA: Final[Mapping[Path, Normaliser]] = {
+    ("metadata", "expires"): _time,
+    ("metadata", "labels"): _labels,
+}
 _OPTIONS: Final = ("spec", "options")
 _SIDES: Final = ("allow", "deny")
 _BOOKKEEPING: Final = frozenset(
@@ -188,6 +207,16 @@ _KUBERNETES_RESOURCES: Final[Mapping[str, Plain]] = {
     "v8": {**_ANY, "kind": "*", "api_group": "*"},
 }
 
+_WITH_KUBERNETES: Final = " with Kubernetes labels"
+_JOIN_DEFAULTS: Final[Mapping[str, Mapping[Path, Plain]]] = {
+    "gitlab": {("spec", "gitlab", "domain"): "gitlab.com"},
+    "kubernetes": {("spec", "kubernetes", "type"): "in_cluster"},
+    "bound_keypair": {
+        ("spec", "bound_keypair", "recovery", "limit"): 1,
+        ("spec", "bound_keypair", "recovery", "mode"): "standard",
+    },
+}
+
 KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind
     for kind in (
@@ -198,6 +227,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             template="teleport/role.yaml.j2",
             ignored=_BOOKKEEPING
             | {("spec", "allow", "namespaces"), ("spec", "deny", "namespaces")},
+            variant=_role_variant,
             defaults=_role_defaults,
             normal=_role_normal(),
             options=_ROLE_OPTIONS_WITHOUT_DEFAULT | frozenset(_ROLE_OPTIONS),
@@ -208,8 +238,9 @@ KINDS: Final[Mapping[str, Kind]] = {
             level=1,
             template="teleport/app.yaml.j2",
             ignored=_BOOKKEEPING | {("sub_kind",)},
-            defaults=lambda body: {("spec", "uri"): "mcp+stdio://"} if _is_stdio(body) else {},
-            normal={_EXPIRES: _time},
+            variant=lambda body: "stdio" if body.get("spec", {}).get("mcp") else "",
+            defaults=lambda variant: {("spec", "uri"): "mcp+stdio://"} if variant else {},
+            normal=_METADATA,
         ),
         Kind(
             name="bot",
@@ -217,12 +248,12 @@ KINDS: Final[Mapping[str, Kind]] = {
             level=2,
             template="teleport/bot.yaml.j2",
             ignored=_BOOKKEEPING,
-            defaults=lambda _body: {("spec", "max_session_ttl"): "12h0m0s"},
+            defaults=lambda _variant: {("spec", "max_session_ttl"): "12h0m0s"},
             normal={
                 ("spec", "roles"): _set,
                 ("spec", "traits"): _traits,
                 ("spec", "max_session_ttl"): _duration,
-                _EXPIRES: _time,
+                **_METADATA,
             },
         ),
         Kind(
@@ -231,15 +262,12 @@ KINDS: Final[Mapping[str, Kind]] = {
             level=3,
             template="teleport/token.yaml.j2",
             ignored=_BOOKKEEPING,
+            variant=_join_method,
             defaults=_token_defaults,
-            normal={_EXPIRES: _time},
+            normal=_METADATA,
         ),
     )
 }
-
-
-def _is_stdio(body: Body) -> bool:
-    return bool(body.get("spec", {}).get("mcp", {}).get("command"))
 
 
 def is_set(kind: str, path: Path) -> bool:

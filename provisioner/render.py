@@ -17,10 +17,10 @@ from provisioner.access import matrix
 from provisioner.change import Key
 from provisioner.documents import Locate, documents
 from provisioner.errors import Place, Problem, SiteError
-from provisioner.kinds import KINDS
+from provisioner.kinds import KINDS, SITE_LABEL
 from provisioner.machines import machine_files
 from provisioner.model import Site
-from provisioner.resource import SITE_LABEL, Resource
+from provisioner.resource import Resource
 from provisioner.templates import Templates
 from provisioner.values import Plain, freeze
 from provisioner.worlds import site_world

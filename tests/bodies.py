@@ -8,7 +8,8 @@ from typing import Any
 from provisioner.change import ClusterInfo
 from provisioner.desired import Desired
 from provisioner.errors import Place
-from provisioner.resource import SITE_LABEL, Resource, resource
+from provisioner.kinds import SITE_LABEL
+from provisioner.resource import Resource, resource
 
 CLUSTER = ClusterInfo("example", "18.8.3", via="test")
 SITE = "acme"

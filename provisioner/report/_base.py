@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from provisioner.change import Cause, Change, Field, Op, Plan
-from provisioner.resource import SITE_LABEL
+from provisioner.kinds import SITE_LABEL
 from provisioner.terminal import visible
 from provisioner.values import Plain, canonical_json
 

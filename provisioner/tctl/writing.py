@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
+from provisioner.canonical import canonical
 from provisioner.change import Key
 from provisioner.cluster import Outcome, Verb, Write
 from provisioner.errors import (
@@ -31,7 +32,7 @@ from provisioner.errors import (
     Unreachable,
 )
 from provisioner.process import Command, Result
-from provisioner.resource import Resource, canonical, equal
+from provisioner.resource import Resource, equal
 from provisioner.tctl._base import Tool, failure, succeeded
 from provisioner.values import Plain, Secret, canonical_json
 

@@ -9,8 +9,9 @@ from provisioner.apply import apply
 from provisioner.change import Done, Event, Plan, Skipped, Started
 from provisioner.cluster import Verb
 from provisioner.errors import Rejected, Unreachable
+from provisioner.kinds import APPLIED_LABEL
 from provisioner.plan import plan
-from provisioner.resource import APPLIED_LABEL, applied_hash
+from provisioner.resource import applied_hash
 from tests.bodies import CLUSTER, OURS, bot, desired, live, role
 from tests.clusters import FaultyCluster
 

@@ -8,8 +8,8 @@ import pytest
 from provisioner.change import Plan
 from provisioner.errors import Problem, Refused, SiteError, Stale
 from provisioner.judge import Limits, judge
+from provisioner.kinds import PROTECTED_LABEL
 from provisioner.plan import plan
-from provisioner.resource import PROTECTED_LABEL
 from tests.bodies import CLUSTER, OURS, bot, desired, live, role
 
 PROTECTED = {**OURS, PROTECTED_LABEL: "true"}

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from provisioner.resource import applied_hash, canonical, equal, resource, with_label
+from provisioner.canonical import canonical
+from provisioner.resource import applied_hash, equal, resource, with_label
 from provisioner.values import thaw
 from tests.bodies import bot, filled, role
 

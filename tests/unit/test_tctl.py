@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from provisioner.canonical import canonical
 from provisioner.change import Event, Key, Note, Progress
 from provisioner.cluster import Outcome, Scope, Verb, WritableCluster, Write
 from provisioner.errors import (
@@ -25,7 +26,7 @@ from provisioner.errors import (
     Unreachable,
 )
 from provisioner.process import Result
-from provisioner.resource import canonical, equal
+from provisioner.resource import equal
 from provisioner.tctl import Tctl, TctlOptions
 from provisioner.tctl._base import failure
 from provisioner.values import Secret
