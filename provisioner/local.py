@@ -19,7 +19,7 @@ from provisioner import units
 from provisioner.change import ClusterInfo, Key
 from provisioner.cluster import Outcome, Scope, Write
 from provisioner.errors import ClusterError, FileError, Garbled, Unreachable
-from provisioner.teleport import Server, Teleport, presets
+from provisioner.teleport import Server, Teleport, concealed, presets
 from provisioner.values import Body, canonical_json, freeze
 
 APPLICATION_ID: Final = 0x50525649  # "PRVI", in the header of every file of ours
@@ -61,7 +61,7 @@ class LocalCluster:
         with self._open() as db, _transaction(db, "DEFERRED"):
             teleport = Teleport(_Documents(db), self._server)
             found = (body for kind in scope.kinds for body in teleport.listing(kind))
-            return tuple(body for body in found if scope.shows(body))
+            return tuple(concealed(body) for body in found if scope.shows(body))
 
     def write(self, batch: Sequence[Write]) -> Iterator[Outcome]:
         """Carry out the writes one after the other; an outcome is yielded once it is on disk.

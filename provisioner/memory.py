@@ -8,7 +8,7 @@ from provisioner import units
 from provisioner.change import ClusterInfo, Key
 from provisioner.cluster import Outcome, Scope, Write
 from provisioner.errors import ClusterError
-from provisioner.teleport import Server, Teleport
+from provisioner.teleport import Server, Teleport, concealed
 from provisioner.values import Body
 
 
@@ -41,7 +41,7 @@ class MemoryCluster:
     def read(self, scope: Scope) -> tuple[Body, ...]:
         """Return every live document of the scope."""
         found = (body for kind in scope.kinds for body in self._teleport.listing(kind))
-        return tuple(body for body in found if scope.shows(body))
+        return tuple(concealed(body) for body in found if scope.shows(body))
 
     def write(self, batch: Sequence[Write]) -> Iterator[Outcome]:
         """Carry out the writes one after the other; yield the outcome of each."""

@@ -21,8 +21,8 @@ from provisioner import units
 from provisioner.change import ClusterInfo
 from provisioner.cluster import Cluster, Scope
 from provisioner.errors import ClusterError, Garbled, Missing
-from provisioner.teleport import check_types
-from provisioner.values import Body, Plain, freeze, thaw
+from provisioner.teleport import check_types, concealed
+from provisioner.values import Body, Plain, Secret, freeze
 
 FORMAT_VERSION: Final = 1
 KINDS: Final = ("role", "bot", "app", "app_server", "token")
@@ -72,7 +72,7 @@ def take(
     documents: dict[str, list[Any]] = {kind: [] for kind in KINDS}
     for body in sorted(live, key=lambda body: str(body["metadata"]["name"])):
         if not _is_secret(body):
-            documents[body["kind"]].append(_without_secrets(thaw(body)))
+            documents[body["kind"]].append(_masked(concealed(body)))
     return {
         "format_version": FORMAT_VERSION,
         "cluster": {"name": info.name, "version": info.version},
@@ -98,18 +98,15 @@ def _is_secret(body: Body) -> bool:
     return body["kind"] == "token" and body["spec"].get("join_method", "token") in ("", "token")
 
 
-def _without_secrets(body: dict[str, Any]) -> dict[str, Any]:
-    """Mask what may be secret in a mutable body."""
-    if body["kind"] == "token":
-        body.pop("status", None)
-        onboarding = (body["spec"].get("bound_keypair") or {}).get("onboarding") or {}
-        if "registration_secret" in onboarding:
-            onboarding["registration_secret"] = MASK
-    app = body["spec"].get("app") if body["kind"] == "app_server" else body
-    for header in ((app or {}).get("spec", {}).get("rewrite") or {}).get("headers") or ():
-        if "{{" not in header.get("value", ""):
-            header["value"] = MASK
-    return body
+def _masked(value: Plain) -> Plain:
+    """Return `value` as plain JSON, every `Secret` in it as `MASK`."""
+    if isinstance(value, Secret):
+        return MASK
+    if isinstance(value, Mapping):
+        return {name: _masked(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in value]
+    return value
 
 
 def _load(data: bytes, file: str) -> Plain:

@@ -22,9 +22,19 @@ from provisioner.errors import Exists, Missing, Rejected
 from provisioner.teleport import app, bot, bot_fields, role, role_fields, token, token_fields
 from provisioner.teleport._base import BOT_LABEL, Server, Store, Version, check_header
 from provisioner.teleport.presets import presets
+from provisioner.teleport.secrets import concealed, revealed
 from provisioner.values import EMPTY, Body, freeze
 
-__all__ = ["BOT_LABEL", "Server", "Store", "Teleport", "Version", "check_types", "presets"]
+__all__ = [
+    "BOT_LABEL",
+    "Server",
+    "Store",
+    "Teleport",
+    "Version",
+    "check_types",
+    "concealed",
+    "presets",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,7 @@ class Teleport:
         """
         if key.kind not in _KINDS and key.kind != "bot":
             raise Rejected(f'creating resources of type "{key.kind}" is not supported')
+        body = revealed(body)
         if verb in ("create", "update"):
             check_header(self._server, body)
         match verb, key.kind:
@@ -120,7 +131,7 @@ class Teleport:
 
     def restore(self, body: Body) -> None:
         """Take in a document as a listing has shown it, revision and all. Raises Rejected."""
-        key = Key(body["kind"], body["metadata"]["name"])
+        body, key = revealed(body), Key(body["kind"], body["metadata"]["name"])
         if key.kind == "bot":
             self._write_bot(bot_fields.writable(body), create=False)
         elif key.kind == "app_server":
@@ -189,10 +200,13 @@ class Teleport:
 
     def _write_bot(self, body: Body, *, create: bool) -> None:
         user, its_role = bot.split(self._server, bot_fields.read(body))
+        bot.check_user(user, "creating" if create else "upserting")
         there = self._find(Key("user", user["metadata"]["name"]))
         if there is not None:
             if create:
-                raise Exists(f'user "{user["metadata"]["name"]}" already registered')
+                raise Exists(
+                    f'creating bot user\n\tuser "{user["metadata"]["name"]}" already registered'
+                )
             generation = there["metadata"].get("labels", {}).get(bot.GENERATION_LABEL)
             if generation is None:
                 raise Rejected(

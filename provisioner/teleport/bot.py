@@ -51,9 +51,16 @@ def split(server: Server, bot: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
         },
         "spec": {"roles": [resource_name(name)], "traits": _traits(spec.get("traits", ()))},
     }
-    check_metadata(user["metadata"])
-    check_backend_key("web/users", resource_name(name), "/params")
     return user, _role(name, spec, dated)
+
+
+def check_user(user: Mapping[str, Any], verb: str) -> None:
+    """Raise Rejected for a user that cannot be; `verb` is creating or upserting."""
+    try:
+        check_metadata(user["metadata"])
+        check_backend_key("web/users", user["metadata"]["name"], "/params")
+    except Rejected as error:
+        raise Rejected(f"{verb} bot user\n\t{error.message}") from None
 
 
 def join(server: Server, user: Body, role: Body) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class _Message:
             if field in found:
                 raise Rejected(f'proto: {self._at(written, 0)}: duplicate field "{written}"')
             if item is not None or "*" in fields:
-                found[field] = self._value(item, schema, written)
+                found[field] = self._value(item, schema, "value" if "*" in fields else written)
         return found
 
     def _value(self, value: Plain, schema: object, name: str) -> Plain:

@@ -21,14 +21,20 @@ _EDITED: Final = (
     "github_request cluster_audit_config cluster_auth_preference auth_connector cluster_name "
     "cluster_networking_config session_recording_config external_audit_storage ui_config "
     "trusted_cluster remote_cluster token connection_diagnostic db database_certificate installer "
-    "login_rule saml_idp_service_provider user_group plugin okta_import_rule okta_assignment lock "
-    "billing cluster_alert access_list node discovery_config access_graph server_info "
-    "access_monitoring_rule app_server vnet_config bot_instance access_graph_settings "
-    "spiffe_federation notification static_host_user user_task aws_identity_center contact "
-    "workload_identity autoupdate_version autoupdate_config git_server "
-    "workload_identity_x509_revocation health_check_config sigstore_policy "
-    "workload_identity_x509_issuer_override workload_identity_x509_issuer_override_csr"
+    "device db_service instance login_rule saml_idp_service_provider user_group plugin "
+    "okta_import_rule okta_assignment lock integration billing cluster_alert access_list node "
+    "discovery_config security_report audit_query access_graph server_info access_monitoring_rule "
+    "app_server vnet_config bot_instance access_graph_settings spiffe_federation notification "
+    "static_host_user user_task aws_identity_center contact workload_identity autoupdate_version "
+    "autoupdate_config autoupdate_agent_rollout git_server workload_identity_x509_revocation "
+    "health_check_config sigstore_policy workload_identity_x509_issuer_override "
+    "workload_identity_x509_issuer_override_csr"
 )
+_EDITED_OTHERWISE: Final = {
+    "device": [*_RW, "create_enroll_token", "enroll"],
+    **dict.fromkeys(("db_service", "instance", "autoupdate_agent_rollout"), _RO),
+    **{key: [*_RW, "use"] for key in ("integration", "security_report", "audit_query")},
+}
 _TERRAFORMED: Final = (
     "access_list app cluster_auth_preference cluster_maintenance_config cluster_networking_config "
     "db device github login_rule node oidc okta_import_rule role saml session_recording_config "
@@ -64,10 +70,7 @@ def _role(
 _FORWARDING: Final = {"local": {"enabled": True}, "remote": {"enabled": True}}
 _EDITOR: Final = {
     "rules": [
-        *_rules(_EDITED, _RW),
-        *_rules("device", [*_RW, "create_enroll_token", "enroll"]),
-        *_rules("db_service instance autoupdate_agent_rollout", _RO),
-        *_rules("integration security_report audit_query", [*_RW, "use"]),
+        {"resources": [name], "verbs": _EDITED_OTHERWISE.get(name, _RW)} for name in _EDITED.split()
     ]
 }
 _ACCESS: Final = {

@@ -132,6 +132,7 @@ def _check_kubernetes(block: dict[str, Any], _method: str) -> None:
     kind, keys = block.setdefault("type", "in_cluster"), block.get("static_jwks")
     refusal = ""
     if kind not in ("in_cluster", "static_jwks"):
+        # Teleport lists its join methods here, where it means these types.
         refusal = f'type: must be one of (in_cluster, static_jwks), got "{kind}"'
     elif kind == "in_cluster" and keys is not None:
         refusal = 'static_jwks: must not be set when type is "in_cluster"'

@@ -145,7 +145,10 @@ _TOKEN: Final[Decode] = struct(
 
 def read(server: Server, body: Body) -> dict[str, Any]:
     """Return the fields of a token document. Raises Rejected."""
-    if body.get("version") != "v2":
-        raise Rejected(f"server resource version {body.get('version') or ''} is not supported")
+    version = body.get("version")
+    if not version:  # then it is read as a token of v1, whose name stands elsewhere
+        raise Rejected("missing parameter Name")
+    if version != "v2":
+        raise Rejected(f"server resource version {version} is not supported")
     token: dict[str, Any] = _TOKEN(server, body, "")
     return token

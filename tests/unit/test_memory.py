@@ -6,6 +6,7 @@ from provisioner.change import ClusterInfo, Key
 from provisioner.cluster import Scope, Verb, Write
 from provisioner.errors import Exists, Missing, Rejected
 from provisioner.memory import MemoryCluster
+from provisioner.values import Secret
 
 
 def role(name: str, **labels: str) -> dict[str, object]:
@@ -101,3 +102,28 @@ def test_documents_are_private() -> None:
     assert found["spec"] == {}
     with pytest.raises(TypeError):
         found["spec"]["allow"] = {}
+
+
+def app(header: object) -> dict[str, object]:
+    headers = [{"name": "Authorization", "value": header}]
+    spec = {"uri": "https://h", "rewrite": {"headers": headers}}
+    return {"kind": "app", "version": "v3", "metadata": {"name": "a"}, "spec": spec}
+
+
+@pytest.mark.parametrize("header", ["Bearer hunter2", Secret("Bearer hunter2")])
+def test_literal_headers_are_hidden(header: object) -> None:
+    """A header that is no template is written as it is, and read as a secret that keeps its value."""
+    cluster = MemoryCluster()
+    (outcome,) = cluster.write([Write(Verb.CREATE, Key("app", "a"), app(header))])
+    assert outcome.error is None
+    for body in cluster.read(Scope(("app", "app_server"))):
+        spec = body["spec"].get("app", body)["spec"]
+        assert spec["rewrite"]["headers"][0]["value"] == Secret("Bearer hunter2")
+        assert "hunter2" not in repr(body)
+
+
+def test_templates_in_headers_are_no_secret() -> None:
+    """A header that Teleport fills in is read as text."""
+    cluster = MemoryCluster([app("{{internal.jwt}}")])
+    (found,) = cluster.read(Scope(("app",)))
+    assert found["spec"]["rewrite"]["headers"][0]["value"] == "{{internal.jwt}}"

@@ -339,7 +339,7 @@ def test_what_was_read_can_be_written(tools: list[str], version: str) -> None:
     [
         (role(), 'role "r" already exists', 'role "r" is not found'),
         (app(mcp=STDIO), 'application "a" already exists', 'application "a" doesn\'t exist'),
-        (bot(), 'user "bot-b" already registered', 'user "bot-b" not found'),
+        (bot(), 'creating bot user\n\tuser "bot-b" already registered', 'user "bot-b" not found'),
         (token("token"), 'provision_token "t" already exists', "provisioning token(t) not found"),
     ],
 )

@@ -1,0 +1,53 @@
+"""Where a live document can hold somebody's secret in clear, and how it is hidden and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from provisioner.values import Body, Plain, Secret, freeze, thaw
+
+_HEADERS: Final = ("spec", "rewrite", "headers", "*", "value")
+_PATHS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    "app": (_HEADERS,),
+    "app_server": (("spec", "app", *_HEADERS),),
+    "token": (
+        ("spec", "bound_keypair", "onboarding", "registration_secret"),
+        ("status", "bound_keypair", "registration_secret"),
+    ),
+}
+
+
+def concealed(body: Body) -> Body:
+    """Return a live document, frozen, with what may be a secret in it as `Secret`."""
+    paths = _PATHS.get(body["kind"], ())
+    if not paths:
+        return body
+    document = thaw(body)
+    for path in paths:
+        _conceal(document, path)
+    hidden: Body = freeze(document)
+    return hidden
+
+
+def revealed(value: Plain) -> Plain:
+    """Return `value` with the text of every `Secret` in its place."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {name: revealed(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [revealed(item) for item in value]
+    return value
+
+
+def _conceal(value: Plain, path: tuple[str, ...]) -> Plain:
+    """Hide the text at `path` inside `value`; `*` is every item of a list."""
+    if not path:
+        # What stands in braces is filled in by Teleport, and is no secret.
+        return Secret(value) if isinstance(value, str) and "{{" not in value else value
+    if path[0] == "*" and isinstance(value, list):
+        return [_conceal(item, path[1:]) for item in value]
+    if isinstance(value, dict) and path[0] in value:
+        value[path[0]] = _conceal(value[path[0]], path[1:])
+    return value
