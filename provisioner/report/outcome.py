@@ -24,7 +24,7 @@ def line(event: Event, paint: Paint) -> str | None:
         return _done(event, paint)
     if isinstance(event, Skipped):
         key = visible(str(event.change.key))
-        return f"{paint('yellow', f'. {key}')}  skipped: {visible(str(event.blocker))} failed"
+        return f"{paint('yellow', f'. {key}')}  skipped: {visible(str(event.blocker))} was not done"
     return visible(event.text) if isinstance(event, Note) else None
 
 
@@ -36,7 +36,7 @@ def unfinished(changes: Sequence[Change], events: Sequence[Event]) -> Iterator[s
     }
     for change in changes:
         if change.key not in settled:
-            state = "unknown: sent, no answer" if change.key in started else "not done"
+            state = "unknown: begun, and no answer" if change.key in started else "not done"
             yield f". {visible(str(change.key))}  {state}"
 
 
