@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from provisioner.kinds import KINDS, Normaliser, Path
-from provisioner.values import Body, Plain, is_mapping
+from provisioner.values import Body, Plain, freeze, is_mapping
 
 
 class _Rules:
@@ -48,7 +48,7 @@ def _rules(name: str, variant: str) -> _Rules:
     for path, normal in kind.normal.items():
         tree.at(path).normal = normal
     for path, default in kind.defaults(variant).items():
-        tree.at(path).default = default
+        tree.at(path).default = freeze(default)
     return tree
 
 
@@ -77,5 +77,7 @@ def _is_default(value: Plain, default: Plain) -> bool:
         return not value
     if type(value) is type(default) and value == default:
         return True
+    if isinstance(value, dict | list):
+        return not value or bool(freeze(value) == default)
     # False and 0 are values of their own where the default is another: Go has pointers there.
     return not value and (value is None or not isinstance(value, int))

@@ -22,14 +22,18 @@ class Resource:
     at: Place | None = None
 
     @cached_property
+    def _canonical(self) -> dict[str, Plain]:
+        return canonical(self.body)
+
+    @cached_property
     def text(self) -> str:
         """The canonical form of the body as JSON: two resources mean the same when it is equal."""
-        return canonical_json(canonical(self.body))
+        return canonical_json(self._canonical)
 
     @cached_property
     def form(self) -> Body:
-        """The canonical form of the body."""
-        form: Body = freeze(canonical(self.body))
+        """The canonical form of the body, frozen."""
+        form: Body = freeze(self._canonical)
         return form
 
     @property
@@ -45,7 +49,7 @@ class Resource:
     @property
     def roles(self) -> tuple[str, ...]:
         """The roles of a bot, in no order."""
-        return tuple(self.form.get("spec", {}).get("roles", ()))
+        return tuple(self._canonical.get("spec", {}).get("roles", ()))
 
 
 def labels(body: Body) -> Mapping[str, str]:

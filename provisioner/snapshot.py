@@ -135,6 +135,28 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _is_odd(value: Plain) -> bool:
+    """Whether anything in `value` needs a closer look; quick, since most snapshots are large."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        below: list[Plain] = []
+        for item in level:
+            if isinstance(item, str):
+                if not item.isascii():
+                    return True
+            elif isinstance(item, dict):
+                below.extend(item)
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+            elif isinstance(item, float):
+                return True
+        if not below:
+            return False
+        level = below
+    return True
+
+
 class _Checker:
     """Holds a loaded value against what a snapshot may say."""
 
@@ -155,7 +177,8 @@ class _Checker:
             self._is(value["cluster"].get(name), str, f"$.cluster.{name}")
         self._try(lambda: units.version(value["cluster"]["version"]), "$.cluster.version")
         self._try(lambda: units.moment(value["taken"]), "$.taken")
-        self._plain(value, "$", 0)
+        if _is_odd(value):
+            self._plain(value, "$", 0)
         for kind, bodies in value["documents"].items():
             self._documents(kind, bodies, f"$.documents.{kind}")
 

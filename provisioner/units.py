@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 _NANOSECONDS: Final = {
@@ -27,6 +28,7 @@ _CALENDAR: Final = frozenset({"d", "mo", "y"})
 _LONGEST: Final = 32  # characters; Go's largest duration, 2562047h47m16.854775807s, is shorter
 
 
+@lru_cache(maxsize=1024)
 def nanoseconds(text: str, *, calendar: bool = False) -> int:
     """Return the length of a Go duration such as `1h30m` or `43200s` (https://pkg.go.dev/time).
 
