@@ -135,9 +135,8 @@ class _Walk:
                 return self._loop(body, spots) | self.follow(otherwise, spots, turn)
 
     def _value(self, number: int, following: Step | None, spots: _Spots) -> _Spots:
-        for spot in spots:
-            if spot.mode != "free":
-                self.faults.setdefault(number, spot.mode)
+        for mode in sorted({spot.mode for spot in spots} - {"free"}):
+            self.faults.setdefault(number, mode)
         mode = "value"
         if isinstance(following, Text) and _COLON.match(following.text):
             self.keys.add(number)

@@ -143,7 +143,7 @@ YAML: Final = _Yaml("YAML", _yaml_text, longest_key=_LONGEST)
 JSON: Final = Language("JSON", _quoted)
 TOML: Final = Language("TOML", _quoted, null=None, pair=" = ")
 PYTHON: Final = Language("Python", _quoted, "None", "True", "False")
-HTML: Final = Language("HTML", str, null="")
+HTML: Final = Language("HTML", lambda text: text, null="")
 
 scalar: Final = YAML.write
 """Return a plain value as one YAML scalar, lists and mappings in flow style, on one line."""

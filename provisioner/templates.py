@@ -46,7 +46,8 @@ _CODES: Final[tuple[tuple[str, tuple[type[Exception], ...]], ...]] = (
     ("PV036", (SecurityError,)),
     ("PV039", (Exhausted, RecursionError)),
     ("PV034", (TemplateNotFound,)),
-    ("PV037", (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError)),
+    ("PV037", (TemplateError, TypeError, ValueError, LookupError, ArithmeticError)),
+    ("PV037", (AttributeError, NameError)),  # Jinja writes 1e999 as `inf`
 )
 _FAILURES: Final = tuple(kind for _, kinds in _CODES for kind in kinds)
 
@@ -67,7 +68,7 @@ class Templates:
         PV032 unknown filter or test, PV033 statement that is not allowed, PV034 no such template,
         or none of its language.
         """
-        sources = {name: _Source.of(name, text) for name, text in texts.items()}
+        sources = {n: _Source(n, re.sub(r"\r\n?", "\n", t)) for n, t in texts.items()}
         compiled: dict[str, Template] = {}
         loader = _Loader(sources, compiled)
         sandboxes = {
@@ -132,19 +133,16 @@ class _Source:
     name: str
     text: str
 
-    @classmethod
-    def of(cls, name: str, text: str) -> _Source:
-        return cls(name, text.replace("\r\n", "\n").replace("\r", "\n"))
-
     @property
     def suffix(self) -> str:
         return self.name.removesuffix(".j2").rpartition(".")[2]
 
     def find(self, line: int, word: str = "") -> tuple[int, int]:
-        """Return where `word` begins and ends in a line, or else what the line says."""
+        """Return where `word` begins and ends in a line, or else all that the line says."""
         start = sum(len(text) + 1 for text in self.text.split("\n")[: line - 1])
         text = self.text[start:].partition("\n")[0]
-        found = re.search(rf"\b{re.escape(word)}\b" if word else r"\S.*", text)
+        whole = re.search(r"\S.*", text)
+        found = (word and re.search(rf"\b{re.escape(word)}\b", text)) or whole
         return (start + found.start(), start + found.end()) if found else (start, start)
 
     def problem(self, code: str, at: int, end: int, message: str, hint: str = "") -> Problem:
@@ -193,10 +191,9 @@ def _compile(
     except TemplateSyntaxError as exc:
         message = exc.message or "this is not a template"
         return [*problems, source.problem("PV030", *source.find(exc.lineno), message)]
-    except (SyntaxError, RecursionError, MemoryError):
-        return [*problems, source.problem("PV030", 0, 0, "this template nests too deeply")]
-    except ValueError as exc:  # such as a number of thousands of digits
-        return [*problems, source.problem("PV030", 0, 0, f"this cannot be read: {exc}")]
+    except (SyntaxError, RecursionError, MemoryError, ValueError) as exc:
+        # What nests too deeply for Python, or a number of thousands of digits.
+        return [*problems, source.problem("PV030", 0, 0, f"this cannot be compiled: {exc}")]
     return problems
 
 
