@@ -78,11 +78,12 @@ def test_a_fault_is_found_where_it_is(
     text: str, code: str, at: tuple[int, int], message: str
 ) -> None:
     """Each fault has its code, its line and column, and the line itself."""
-    for found in problems({"t.yaml.j2": text, "u.txt.j2": ""})[:1]:
-        assert (found.code, message in found.message) == (code, True), found.message
-        assert found.at
-        assert (found.at.line, found.at.column) == at
-        assert found.excerpt == (text.split("\n")[at[0] - 1])
+    found, *_ = problems({"t.yaml.j2": text, "u.txt.j2": ""})
+    assert found.code == code
+    assert message in found.message
+    assert found.at
+    assert (found.at.line, found.at.column) == at
+    assert found.excerpt == text.split("\n")[at[0] - 1]
 
 
 def test_the_end_of_a_fault_is_known() -> None:
