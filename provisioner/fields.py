@@ -16,7 +16,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
@@ -114,10 +113,7 @@ Many = Annotated[tuple[T, ...], Field(strict=False)]
 Texts = Annotated[
     tuple[Filled, ...],
     Field(strict=False),
-    BeforeValidator(_as_many),
-    WithJsonSchema(
-        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
-    ),
+    BeforeValidator(_as_many, json_schema_input_type=Filled | tuple[Filled, ...]),
 ]
 Map = Annotated[Mapping[K, V], AfterValidator(_readonly)]
 Labels = Map[LabelKey, Text]

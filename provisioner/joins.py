@@ -190,7 +190,11 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, dict) else value
 
 
-Joins = Annotated[tuple[Join, ...], Field(strict=False), BeforeValidator(_as_list)]
+Joins = Annotated[
+    tuple[Join, ...],
+    Field(strict=False),
+    BeforeValidator(_as_list, json_schema_input_type=Join | tuple[Join, ...]),
+]
 """One way to join, or a list of them."""
 
 

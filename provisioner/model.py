@@ -176,8 +176,15 @@ class Client(Strict):
     for the server to start; `env` what the server's process gets besides.
     """
 
-    format: Annotated[ClientFormat, BeforeValidator(_as_format)]
-    servers: Annotated[Many[Name], BeforeValidator(_all_or_listed)]
+    format: Annotated[
+        ClientFormat, BeforeValidator(_as_format, json_schema_input_type=Name | ClientFormat)
+    ]
+    servers: Annotated[
+        Many[Name],
+        BeforeValidator(
+            _all_or_listed, json_schema_input_type=Literal["reachable"] | tuple[Name, ...]
+        ),
+    ]
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}$")] | None = (
         None
     )
@@ -217,9 +224,12 @@ class AccessTest(Strict):
     bot: Name | None = None
     bots: Texts = ()
     server: Name | None = None
-    servers: Annotated[ServerSelector, BeforeValidator(_as_selector)] = Field(
-        default_factory=ServerSelector
-    )
+    servers: Annotated[
+        ServerSelector,
+        BeforeValidator(
+            _as_selector, json_schema_input_type=Filled | tuple[Filled, ...] | Selector
+        ),
+    ] = Field(default_factory=ServerSelector)
     allow: Many[Filled] | None = None
     deny: Many[Filled] | None = None
     exactly: Many[Filled] | None = None

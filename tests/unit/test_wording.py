@@ -48,8 +48,9 @@ def schemas(part: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(part, Mapping):
         if isinstance(part.get("type"), str):
             yield part
-        for child in part.values():
-            yield from schemas(child)
+        for key, child in part.items():
+            if key != "json_schema_input_schema":  # what the JSON Schema shows instead
+                yield from schemas(child)
     elif isinstance(part, list | tuple):
         for child in part:
             yield from schemas(child)
