@@ -1,4 +1,4 @@
-"""How Go reads a document into a struct and prints it again, and the metadata every kind has.
+"""How Go reads a document into a struct and prints it again.
 
 A `Decode` takes the server, a plain value and its path, and returns what Teleport prints for it,
 or None where it prints nothing (json tag `omitempty`, nil pointer). Tables of decoders stand for
