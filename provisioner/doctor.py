@@ -8,7 +8,7 @@ from typing import Final
 
 from provisioner.change import ClusterInfo
 from provisioner.cluster import Cluster, Scope
-from provisioner.errors import ClusterError, ProvisionError
+from provisioner.errors import ProvisionError
 from provisioner.gate import gate
 from provisioner.model import Site
 
@@ -60,6 +60,6 @@ def _versions(info: ClusterInfo, site: Site | None) -> Diagnosis:
 def _readable(cluster: Cluster, kind: str) -> Diagnosis:
     try:
         found = cluster.read(Scope((kind,)))
-    except ClusterError as error:
+    except ProvisionError as error:
         return Diagnosis(well=False, what=f"read {kind}", found=error.message, hint=error.hint)
     return Diagnosis(well=True, what=f"read {kind}", found=f"{len(found)} found")

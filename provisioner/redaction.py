@@ -29,30 +29,25 @@ def excerpted(
     found = tuple(problems)
     if not found:
         return ()
+    layers = document.layers or (document,)
     hidden: defaultdict[tuple[str, int], list[Place]] = defaultdict(list)
-    for path in (*unknown, *_secrets(document.value, ())):
-        place = document.place(path)
+    for place in (
+        *(document.place(path) for path in unknown),
+        *(layer.place(path) for layer in layers for path in _secrets(layer.value, ())),
+    ):
         hidden[place.file, place.line].append(place)
+    files = {layer.file: layer for layer in layers}
     return tuple(
-        replace(problem, excerpt=_excerpt(document, at, hidden.get((at.file, at.line), ())))
-        if (at := problem.at)
+        replace(problem, excerpt=_excerpt(files[at.file], at, hidden.get((at.file, at.line), ())))
+        if (at := problem.at) and at.file in files
         else problem
         for problem in found
     )
 
 
-def is_secret(path: Path) -> bool:
-    """Whether what stands at `path` is, or may be, a secret by its key."""
-    last, below = path[-1:], path[-2:-1]
-    if last == ("headers",) or below == ("headers",):
-        return True  # not a list, or not a mapping in it: nobody knows what was meant
-    return last[:1] == ("value",) if path[-3:-2] == ("headers",) else last[0] in _SECRET_KEYS
-
-
 def _secrets(value: Plain, path: Path) -> Iterator[Path]:
-    is_header_list = path[-1:] == ("headers",) and isinstance(value, list)
-    is_header = path[-2:-1] == ("headers",) and isinstance(value, dict)
-    if path and is_secret(path) and not is_header_list and not is_header:
+    """Yield the paths of all values that are, or may be, secrets by where they stand."""
+    if _is_secret(value, path):
         yield path
     elif isinstance(value, dict):
         for key, child in value.items():
@@ -62,10 +57,19 @@ def _secrets(value: Plain, path: Path) -> Iterator[Path]:
             yield from _secrets(child, (*path, index))
 
 
-def _excerpt(document: Document, at: Place, hidden: Iterable[Place]) -> str:
+def _is_secret(value: Plain, path: Path) -> bool:
+    if path[-1:] == ("headers",):
+        return not isinstance(value, list)  # nobody knows what was meant
+    if path[-2:-1] == ("headers",):
+        return not isinstance(value, dict)
+    if path[-3:-2] == ("headers",):
+        return path[-1] == "value"
+    return path[-1:] != () and path[-1] in _SECRET_KEYS and not isinstance(value, dict | list)
+
+
+def _excerpt(layer: Document, at: Place, hidden: Iterable[Place]) -> str:
     """Return the line at `at`, starred in full before it is cut to the width of a message."""
-    files = document.layers or (document,)
-    line = next((layer.line(at.line) for layer in files if layer.file == at.file), "")
+    line = layer.line(at.line)
     for place in hidden:
         start, end = place.column - 1, max(place.end - 1, place.column)
         line = line[:start] + "*" * (end - start) + line[end:]

@@ -93,7 +93,7 @@ def examine(path: Path, templates: Templates) -> Checked:
     if checked.site is None or checked.document is None:
         return checked
     try:
-        prepared = prepare(path, templates)
+        prepared = _prepared(checked, path, templates)
     except SiteError as error:
         return Checked(None, checked.document, error.problems)
     found = (*checked.problems, *_failed_alone(prepared))
@@ -126,7 +126,10 @@ def _tests(prepared: Prepared) -> tuple[Test, ...]:
 
 def prepare(path: Path, templates: Templates) -> Prepared:
     """Check a site file and render it. Raises FileError, and SiteError with every problem."""
-    checked = check(path)
+    return _prepared(check(path), path, templates)
+
+
+def _prepared(checked: Checked, path: Path, templates: Templates) -> Prepared:
     if checked.site is None or checked.document is None:
         raise SiteError(checked.problems)
     templates = templates.also(_custom_templates(checked.site, path))

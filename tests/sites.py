@@ -15,9 +15,9 @@ HEAD = "version: 1\nsite: acme\nteleport: {proxy: example.teleport.sh:443}\n"
 TEMPLATES = load_templates(None)
 
 
-def document(text: str) -> Document:
+def document(text: str, file: str = "site.yaml") -> Document:
     """Return a YAML text as a document; it must be readable."""
-    read, problems = source.load(text.encode(), "site.yaml")
+    read, problems = source.load(text.encode(), file)
     assert read is not None, problems
     return read
 

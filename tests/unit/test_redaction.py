@@ -4,6 +4,7 @@ import pytest
 
 from provisioner.errors import Place, Problem
 from provisioner.redaction import excerpted
+from provisioner.source import overlay
 from tests.sites import document
 
 APP = "mcp_servers: {x: {app: {headers: %s}}}"
@@ -68,7 +69,27 @@ def test_other_lines_are_as_they_are() -> None:
     assert excerpt(text) == "site: a"
 
 
-def test_problems_without_place_stay() -> None:
-    """A problem that stands nowhere has no line."""
-    problem = Problem("PV000", "error", "m")
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Problem("PV0", "error", "m"),
+        Problem("PV0", "error", "m", at=Place("other.yaml"), excerpt="kept"),
+    ],
+)
+def test_problems_elsewhere_stay(problem: Problem) -> None:
+    """A problem that stands nowhere, or in a file of its own, keeps what it has."""
     assert excerpted([problem], document("a: b")) == (problem,)
+
+
+def test_names_are_not_secrets() -> None:
+    """An entry that is called `secret` is shown like any other."""
+    assert excerpt("roles: {secret: {tools: [a]}}") == "roles: {secret: {tools: [a]}}"
+
+
+def test_every_layer_is_starred() -> None:
+    """What an overlay replaces stands in the file below it, and is starred there too."""
+    text = APP % "[{name: a, value: hunter2}]"
+    below, above = document(text, "base.yaml"), document(APP % "[]")
+    problem = Problem("PV0", "error", "m", at=Place("base.yaml", 1, 1, 2))
+    (shown,) = excerpted([problem], overlay(above, below))
+    assert shown.excerpt == text.replace("hunter2", "*******")
