@@ -7,11 +7,10 @@ value of it, so that nothing in a value can become structure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from traceback import walk_tb
-from types import MappingProxyType
 from typing import Final
 
 from jinja2 import BaseLoader, Environment, Template, TemplateError, TemplateNotFound, nodes
@@ -56,40 +55,32 @@ _FAILURES: Final = tuple(kind for _, kinds in _CODES for kind in kinds)
 class Templates:
     """Compiled templates, by file name such as `teleport/role.yaml.j2`."""
 
-    _sources: Mapping[str, _Source]
-    _compiled: Mapping[str, Template]
+    _shelf: _Shelf
 
     @classmethod
-    def load(cls, texts: Mapping[str, str]) -> Templates:
-        """Check and compile `texts`, given by file name.
+    def load(cls, texts: Mapping[str, str], *, proven: Collection[str] = ()) -> Templates:
+        """Check and compile `texts`, given by file name; those in `proven` when first used.
 
         A template can include and import those of its own language. Raises SiteError with every
         problem of every template: PV030 syntax, PV031 a value that does not stand on its own,
         PV032 unknown filter or test, PV033 statement that is not allowed, PV034 no such template,
         or none of its language.
         """
-        sources = {n: _Source(n, re.sub(r"\r\n?", "\n", t)) for n, t in texts.items()}
-        compiled: dict[str, Template] = {}
-        loader = _Loader(sources, compiled)
-        sandboxes = {
-            suffix: Sandbox(_LANGUAGES[suffix], loader)
-            for suffix in {source.suffix for source in sources.values()} & _LANGUAGES.keys()
-        }
-        problems: list[Problem] = []
-        for source in sources.values():
-            if source.suffix in sandboxes:
-                problems += _compile(source, sandboxes[source.suffix], sources, compiled)
-            else:
-                message = f"no language is known by the ending of `{source.name}`"
-                problems.append(source.problem("PV034", 0, 0, message, _ENDINGS))
+        shelf = _Shelf({n: _Source(n, re.sub(r"\r\n?", "\n", t)) for n, t in texts.items()})
+        problems = [
+            problem
+            for name, source in shelf.sources.items()
+            if name not in proven
+            for problem in shelf.compile(source)
+        ]
         if problems:
             raise SiteError(tuple(sorted(problems, key=lambda p: p.at or Place(""))))
-        return cls(MappingProxyType(sources), MappingProxyType(compiled))
+        return cls(shelf)
 
     def also(self, texts: Mapping[str, str]) -> Templates:
         """Return these templates and more. Raises SiteError as `load` does."""
-        known = {name: source.text for name, source in self._sources.items()}
-        return Templates.load({**known, **texts}) if texts else self
+        known = {name: source.text for name, source in self._shelf.sources.items()}
+        return Templates.load({**known, **texts}, proven=known.keys() - texts) if texts else self
 
     def render(self, name: str, context: Mapping[str, Plain], *, entry: Place | None = None) -> str:
         """Return the text of template `name` for `context`, at most 16 Mi characters.
@@ -99,9 +90,7 @@ class Templates:
         an operation that fails, PV039 too much, PV034 no such template.
         """
         try:
-            if name not in self._compiled:
-                raise TemplateNotFound(name)
-            return render(self._compiled[name], context)
+            return render(self._shelf.get(name), context)
         except _FAILURES as exc:
             raise SiteError((self._failure(exc, name, entry),)) from exc
 
@@ -109,7 +98,7 @@ class Templates:
         code = next(code for code, kinds in _CODES if isinstance(exc, kinds))
         text, line = str(exc), 0
         if isinstance(exc, TemplateNotFound):
-            text = f"there is no template `{exc.name}`\n{meant(str(exc.name), self._sources)}"
+            text = f"there is no template `{exc.name}`\n{meant(str(exc.name), self._shelf.sources)}"
         elif isinstance(exc, RecursionError):
             text = "this calls itself without end"
         message, _, hint = text.partition("\n")
@@ -121,7 +110,7 @@ class Templates:
         if not line:
             return Problem(code, "error", message, hint, entry)
         named = re.search(r"`(\w+)`", message)
-        source = self._sources[name]
+        source = self._shelf.sources[name]
         at, end = source.find(line, named[1] if named else "")
         return replace(source.problem(code, at, end, message, hint), related=related)
 
@@ -153,20 +142,42 @@ class _Source:
         return Problem(code, "error", message, hint, place, excerpt=excerpt)
 
 
-class _Loader(BaseLoader):
-    """Finds what a template includes, among the templates of its own language."""
+class _Shelf(BaseLoader):
+    """All templates, compiled as they are wanted; finds what one includes in its own language."""
 
-    def __init__(self, sources: Mapping[str, _Source], compiled: Mapping[str, Template]) -> None:
+    def __init__(self, sources: Mapping[str, _Source]) -> None:
         self.sources = sources
-        self.compiled = compiled
+        self._compiled: dict[str, Template] = {}
+        self._sandboxes: dict[str, Sandbox] = {}
+
+    def get(self, name: str) -> Template:
+        """Return the template `name`. Raises TemplateNotFound, and SiteError for a faulty one."""
+        if name not in self._compiled:
+            if name not in self.sources:
+                raise TemplateNotFound(name)
+            if problems := self.compile(self.sources[name]):
+                raise SiteError(tuple(problems))
+        return self._compiled[name]
+
+    def compile(self, source: _Source) -> Sequence[Problem]:
+        """Compile one template, or return all that is wrong with it."""
+        if source.suffix not in _LANGUAGES:
+            message = f"no language is known by the ending of `{source.name}`"
+            return [source.problem("PV034", 0, 0, message, _ENDINGS)]
+        return _compile(source, self._sandbox(source.suffix), self.sources, self._compiled)
 
     def load(self, environment: Environment, name: str, *_: object) -> Template:
         """Return the template `name`, paid for; raises TemplateNotFound."""
-        template = self.compiled.get(name)
-        if template is None or template.environment is not environment:
+        template = self.get(name)
+        if template.environment is not environment:
             raise TemplateNotFound(name)
         spend(1 + len(self.sources[name].text))
         return template
+
+    def _sandbox(self, suffix: str) -> Sandbox:
+        if suffix not in self._sandboxes:
+            self._sandboxes[suffix] = Sandbox(_LANGUAGES[suffix], self)
+        return self._sandboxes[suffix]
 
 
 def _compile(
