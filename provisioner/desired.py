@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from provisioner.acceptance import Test
 from provisioner.access import Server
-from provisioner.change import Change, Key
+from provisioner.change import Change, Key, Op
 from provisioner.errors import Place, Problem
 from provisioner.impact import live_world, served_app
 from provisioner.resource import Resource, equal
@@ -64,9 +64,17 @@ def unmet(
                 at,
             )
     yield from _unpinned(desired, live_world(known, desired.tools.get).servers)
-    changing = {change.key.name for change in found if change.key.kind == "app"}
+    fate = {change.key.name: change.op for change in found if change.key.kind == "app"}
     for name, server in desired.servers.items():
-        if name not in changing:
+        if fate.get(name) is Op.DELETE:
+            yield Problem(
+                "PV202",
+                "error",
+                f"no agent will serve MCP server `{name}`: this plan deletes app/{name}",
+                "let the site register it with `app:`, or remove it from the site",
+                server.at,
+            )
+        elif fate.get(name) not in (Op.CREATE, Op.UPDATE):
             yield from _unserved(name, server, known)
 
 

@@ -49,7 +49,7 @@ def _stale(digest: str, expected: str) -> Stale:
     now, then = digest.split("-"), expected.split("-")
     if len(then) != len(now):
         return Stale(f"{expected} is not a digest", hint=f"the digest of this plan is {digest}")
-    sides = ("the site, its templates or --prune", "the cluster")
+    sides = ("the site or its templates", "the cluster")
     moved = [side for side, old, new in zip(sides, then, now, strict=False) if old != new]
     return Stale(
         f"this is not the plan that was approved: {' and '.join(moved) or 'what is planned'} moved",

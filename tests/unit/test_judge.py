@@ -122,9 +122,9 @@ def test_the_expected_plan_passes() -> None:
 @pytest.mark.parametrize(
     ("now", "moved"),
     [
-        (made(role(allow={"logins": ["b"]})), "the site, its templates or --prune moved"),
+        (made(role(allow={"logins": ["b"]})), "the site or its templates moved"),
         (made(role(), existing=(role("old"),)), "the cluster moved"),
-        (made(role("x"), existing=(role("old"),)), "--prune and the cluster moved"),
+        (made(role("x"), existing=(role("old"),)), "the site or its templates and the cluster moved"),
     ],
 )
 def test_a_stale_plan_says_who_moved(now: Plan, moved: str) -> None:
@@ -133,6 +133,12 @@ def test_a_stale_plan_says_who_moved(now: Plan, moved: str) -> None:
     with pytest.raises(Stale, match=moved) as caught:
         judge(now, Limits(expect=approved))
     assert now.digest in caught.value.hint
+
+
+def test_another_mode_is_another_plan() -> None:
+    """Approval of a plan that prunes nothing is none of one that may prune."""
+    with pytest.raises(Stale, match="what is planned moved"):
+        judge(made(role(), prune=True), Limits(expect=made(role()).digest))
 
 
 def test_no_digest_at_all() -> None:

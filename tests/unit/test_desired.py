@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import Any
+
+from provisioner.desired import Declared
+from provisioner.errors import Place, Problem
+from provisioner.plan import plan
+from tests.bodies import CLUSTER, OURS, desired, live
+
+AT = Place("site.yaml", 3)
+
+
+def app(name: str, **labels: str) -> dict[str, Any]:
+    metadata = {"name": name, "labels": {**OURS, **labels}}
+    return {"kind": "app", "version": "v3", "metadata": metadata, "spec": {"uri": "mcp+https://x"}}
+
+
+def problems(
+    *wanted: dict[str, Any], existing: tuple[dict[str, Any], ...] = (), prune: bool = False
+) -> list[tuple[str, str]]:
+    servers = {"files": Declared({"env": "dev"}, AT)}
+    made = plan(desired(*wanted, servers=servers), live(*existing), CLUSTER, prune=prune)
+    assert all(problem.at == AT for problem in made.problems)
+    return [(problem.code, named(problem)) for problem in made.problems]
+
+
+def named(problem: Problem) -> str:
+    return "deletes" if "deletes" in problem.message else ""
+
+
+def test_a_server_of_this_plan_need_not_be_live() -> None:
+    """A server that the plan registers, or changes, will be as the site says."""
+    assert problems(app("files", env="dev")) == []
+    assert problems(app("files", env="dev"), existing=(app("files", env="old"),)) == []
+
+
+def test_a_server_that_the_plan_deletes() -> None:
+    """A server that the site still names, and no longer registers, must not be pruned away."""
+    existing = (app("files", env="dev"),)
+    assert problems(existing=existing) == []
+    assert problems(existing=existing, prune=True) == [("PV202", "deletes")]
+
+
+def test_labels_of_an_orphan_count() -> None:
+    """An app that is ours and left alone is live as it is: other labels are an error."""
+    assert problems(existing=(app("files", env="prod"),)) == [("PV203", "")]
