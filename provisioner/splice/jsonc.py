@@ -81,7 +81,8 @@ def trace(text: str, path: Path) -> Trace:
     if not found:
         return Trace(-1, document.text)
     node = found[-1]
-    return Trace(len(found) - 1, None if node.members else document.text[node.start : node.end])
+    is_filled = len(found) > len(path) or node.members
+    return Trace(len(found) - 1, None if is_filled else document.text[node.start : node.end])
 
 
 def remove(text: str, path: Path, trace: Trace | None = None) -> str:
@@ -154,7 +155,7 @@ class _Document(Source):
             return node
         what = f'"{".".join(path)}" is' if path else "the file holds"
         message = f"{what} {_NAMES[node.kind]}, not an object"
-        raise failure(self.text, node.start, message, hint=HINT)
+        raise failure(self.text, node.start, message, end=node.end, hint=HINT)
 
     def holds_only(self, node: Node, key: str) -> bool:
         """Whether an object has nothing but `key` in it, not even a comment."""

@@ -63,8 +63,8 @@ def trace(text: str, path: Sequence[Step]) -> Trace:
     found = document.find(path)
     if not found:
         return Trace(-1, document.after(()))
-    spot = found[-1]
-    return Trace(len(found) - 1, document.source(spot) if spot.node.is_blank else None)
+    is_blank = len(found) <= len(path) and found[-1].node.is_blank
+    return Trace(len(found) - 1, document.source(found[-1]) if is_blank else None)
 
 
 def remove(text: str, path: Sequence[Step], trace: Trace | None = None) -> str:

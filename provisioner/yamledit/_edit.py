@@ -23,7 +23,7 @@ from provisioner.yamledit._base.places import GAP, Places, Spot
 from provisioner.yamledit._base.style import Style, has_lines, scalar_like, style_of
 
 _COMMENT: Final = re.compile(r"#[^\r\n]*+")
-_COMMENT_LINE: Final = re.compile(r"([ \t]*+)#[^\n]*+(?:\n|\Z)")
+_COMMENT_LINE: Final = re.compile(r"([ \t]*+)#[^\n]*+\n")
 _EMPTY: Final = {"map": "{}", "list": "[]"}
 
 Members = Mapping[str, Plain] | Mapping[int, Plain]
@@ -95,10 +95,10 @@ class Document(Places):
             edit for at, value in changed for edit in self.replace(self.child(spot, at), value)
         ]
         values = added if node.kind == "map" else list(added.values())
-        if len(removed) == len(node.entries) and values and not spot.in_flow and not node.style:
-            return [self._rewrite(node, values)]
-        if spot.in_flow or node.style:
+        if node.style:
             return edits + self._alter_flow(spot, added, removed, empty)
+        if len(removed) == len(node.entries) and values:
+            return [self._rewrite(node, values)]
         if len(removed) == len(node.entries):
             return self._collapse(spot, f" {_EMPTY[node.kind]}" if empty is None else empty)
         edits += [self._cut(node, at, removed) for at in removed]
@@ -114,17 +114,17 @@ class Document(Places):
         empty: str | None,
     ) -> list[Edit]:
         node = spot.node
-        spans = [
-            Span(entry.first.start, entry.value.end, self._comma(entry.value.end))
-            for entry in node.entries
-        ]
+        if node.style == "?":
+            raise self.refusal(node, "this mapping has no brackets of its own")
+        ends = [entry.value.end for entry in node.entries]
+        starts = [entry.first.start for entry in node.entries]
+        spans = list(map(Span, starts, ends, map(self._comma, ends)))
         group = Group(self.text, node.start + 1, node.end - 1, spans, _COMMENT)
         if len(removed) == len(spans) and group.is_bare():
             if not added and empty is not None:
                 return [(spot.slot, node.end, empty)]
-            return [
-                self._swap(node, YAML.write(added if node.kind == "map" else list(added.values())))
-            ]
+            values = added if node.kind == "map" else list(added.values())
+            return [self._swap(node, YAML.write(values))]
         texts = [
             f"{YAML.key(key)}: {YAML.write(value)}" if isinstance(key, str) else YAML.write(value)
             for key, value in added.items()
@@ -160,11 +160,13 @@ class Document(Places):
         node, end = spot.node, self.content_end(spot.node)
         if node is self.root and node.start == node.end:
             return self._insert(self.line_stop(end), value, 0)
-        if node is self.root or self.text[spot.slot - 1] == "-":
+        if node is self.root:
             self.require_no_comment(node, end, self.line_stop(end))
-            lead, indent = ("", 0) if node is self.root else (" ", spot.column + 2)
-            return [(spot.slot, end, lead + self._block(value, indent))]
-        indent = spot.column + self._style.step(value)
+            return [self._rewrite(node, value)]
+        is_item = self.text[spot.slot - 1] == "-"
+        indent = spot.column + (2 if is_item else self._style.step(value))
+        if is_item and "#" not in self.text[end : self.line_stop(end)]:
+            return [(spot.slot, end, " " + self._block(value, indent))]
         return [(spot.slot, end, ""), *self._insert(self.line_stop(end), value, indent)]
 
     def _collapse(self, spot: Spot, text: str) -> list[Edit]:
@@ -187,11 +189,9 @@ class Document(Places):
         # would take a comment along, leaves the dash alone on its line.
         kept = next(other for other in range(at, len(node.entries)) if other not in removed)
         stop = self.entry_start(node, kept)
-        return (
-            start,
-            self.content_end(node.entries[at].value) if "#" in self.text[end:stop] else stop,
-            "",
-        )
+        if "#" in self.text[end:stop]:
+            stop = self.content_end(node.entries[at].value)
+        return (start, stop, "")
 
     def _cut_lines(self, start: int, end: int) -> Edit:
         """Return the edit that takes out the lines from `start` to `end`."""

@@ -7,6 +7,7 @@ import os
 import random
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -254,7 +255,10 @@ def test_whatever_the_text_it_is_edited_or_refused(text: str) -> None:
     except SpliceError as error:
         refused = error
     else:
-        before = yaml.load(text, yaml.CSafeLoader) or {}
-        assert yaml.load(after, yaml.CSafeLoader) == {**before, "x": {"y": [1]}}
+        assert yamledit.get(after, ("x",)) == {"y": [1]}
+        # PyYAML makes no values of keys that are mappings, and of tags that it does not know.
+        with suppress(yaml.YAMLError):
+            before = yaml.load(text, yaml.CSafeLoader) or {}
+            assert yaml.load(after, yaml.CSafeLoader) == {**before, "x": {"y": [1]}}
         return
     assert refused.at.line <= text.count("\n") + 1

@@ -197,33 +197,36 @@ class Group:
 
         A comma follows the last member afterwards exactly if one did before.
         """
-        edits = [edit for index in removed for edit in self._cuts(index)]
-        kept = [span for index, span in enumerate(self.members) if index not in removed]
+        kept = [index for index in range(len(self.members)) if index not in removed]
+        last = kept[-1] if kept else -1
+        edits = [edit for at in removed for edit in self._cuts(at, is_tail=at > last)]
         trails = bool(self.members) and self.members[-1].comma is not None
         if kept:
-            last = kept[-1]
-            if last.comma is None and added:
-                edits.append((last.end, last.end, ","))
-            elif last.comma is not None and not trails and not added:
-                edits.append((last.comma, last.comma + 1, ""))
+            _, end, comma = self.members[last]
+            if comma is None and added:
+                edits.append((end, end, ","))
+            elif comma is not None and not trails and not added:
+                edits.append((comma, comma + 1, ""))
         if added:
             seat, tail = self.seat(), "," if trails else ""
             edits.append((seat, seat, lead + f",{lead}".join(added) + tail))
         return edits
 
-    def _cuts(self, index: int) -> list[Edit]:
+    def _cuts(self, index: int, *, is_tail: bool) -> list[Edit]:
         """Return the edits that take out a member and its comma, and the white space on one side.
 
-        The white space before it goes only where a line break follows: it may be what ends a
-        comment. Comments between the member and its comma stay.
+        The white space before it goes where a line break follows, which may have to end a comment,
+        or in the `tail` that is taken out whole. Comments between it and its comma stay.
         """
         member = self.members[index]
         before = self._after_comments(self._stop(index - 1), member.start)
         stop = self._stop(index)
         after = stop + _blank(self.text, stop)
-        closes = after == self.end and not _breaks(self.text[before : member.start])
-        is_last = closes or _breaks(self.text[stop:after])
-        start, stop = (before, stop) if is_last else (member.start, after)
+        is_last = index + 1 == len(self.members)
+        following = self.end if is_last else self.members[index + 1].start
+        in_line = after == following and not _breaks(self.text[before : member.start])
+        goes_before = (is_tail and in_line) or _breaks(self.text[stop:after])
+        start, stop = (before, stop) if goes_before else (member.start, after)
         if member.comma is None or self._after_comments(member.end, member.comma) == member.end:
             return [(start, stop, "")]
         return [(start, member.end, ""), (member.comma, stop, "")]

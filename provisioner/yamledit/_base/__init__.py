@@ -272,7 +272,8 @@ def nodes(node: Node) -> Iterator[Node]:
 def is_meant(entry: Entry, step: Step) -> bool:
     if isinstance(step, Item):
         return step.test(plain(entry.value))
-    return entry.key is not None and is_key(entry.key) and entry.key.text == step
+    key = entry.key.entries[0].value if entry.key and entry.key.kind == "alias" else entry.key
+    return key is not None and key.kind == "text" and key.text == step
 
 
 def keys_of(node: Node) -> list[str | int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from provisioner.splice import Edit, Source, SpliceError, failure
-from provisioner.yamledit._base import HINT, Item, Node, Step, column, is_meant, nodes, read
+from provisioner.yamledit._base import HINT, Item, Node, Step, column, is_key, is_meant, nodes, read
 
 GAP: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*+)*+")
 _SIGN: Final = re.compile(r"[ \t]*+[:-]")
@@ -79,6 +79,8 @@ class Places(Source):
     def child(self, spot: Spot, at: int) -> Spot:
         """Return where the value of an entry of the collection at `spot` stands."""
         key, value = spot.node.entries[at]
+        if key and not is_key(key):
+            raise self.refusal(key, "this key has an anchor, an alias or a tag")
         in_flow = spot.in_flow or bool(spot.node.style)
         start = self.entry_start(spot.node, at)
         if key is None and in_flow:

@@ -70,8 +70,7 @@ def scalar_like(node: Node, value: Plain) -> str:
     written = YAML.write(value)
     if not isinstance(value, str) or node.kind != "text":
         return written
-    is_printed = written.strip('"') == value
-    if node.style == "'" and is_printed:
+    if node.style == "'" and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
     if node.style == '"':
         return written if written.startswith('"') else f'"{written}"'
