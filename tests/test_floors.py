@@ -13,13 +13,13 @@ PACKAGE = Path(__file__).parent.parent / "provisioner"
 FLOORS = (
     "errors values scalars",
     "units terminal source patterns splice expressions files process",
-    "change fields kinds diagnostics placement traits yamledit outdir redaction sitefile",
+    "change fields kinds diagnostics placement traits yamledit outdir redaction sitefile sidecar",
     "joins canonical cluster teleport access sandbox",
     "resource model",
     "memory local snapshot tctl templates",
     "subtract wording clients compare gate tokens",
-    "decode rules documents worlds impact acceptance holdings doctor schema",
-    "machines",
+    "decode rules documents worlds impact acceptance holdings doctor schema bundle merge locations",
+    "machines install machine",
     "render desired",
     "plan",
     "apply judge report",
@@ -30,7 +30,7 @@ FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.s
 
 # What may touch files, processes and the network, and through what.
 WORLD = {"os", "subprocess", "socket", "sqlite3", "shutil", "tempfile", "fcntl", "http", "urllib"}
-AT_THE_EDGE = {"files", "process", "local", "cli"}
+AT_THE_EDGE = {"files", "process", "local", "cli", "machine"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

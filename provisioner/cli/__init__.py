@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "apply": "Plan, judge, ask, apply in order, read back.",
     "snapshot": "Record the live state, without secrets.",
     "local": "Make an embedded cluster: one file that behaves as Teleport does.",
+    "install": "Merge a bot's files into those of this machine.",
     "doctor": "See whether tctl, versions and permissions will do.",
     "schema": "Print the site file's JSON Schema.",
 }

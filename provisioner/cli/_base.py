@@ -13,10 +13,9 @@ from typing import Any, Final, TypeVar
 import click
 
 import provisioner
-from provisioner import bundle, diagnostics, files, terminal, workflow
+from provisioner import diagnostics, files, terminal
 from provisioner.cli._teller import Teller
 from provisioner.cluster import Cluster, WritableCluster
-from provisioner.doctor import Diagnosis
 from provisioner.errors import ProvisionError, SiteError
 from provisioner.local import LocalCluster
 from provisioner.snapshot import parse
@@ -207,22 +206,3 @@ def show_error(error: ProvisionError) -> None:
     say("\n".join(f"{color('red', 'error')}: {line}" for line in lines))
     for line in error.hint.split("\n") if error.hint else ():
         say(f"  = {terminal.visible(line)}")
-
-
-def bundle_of(
-    bot: str, site: Path | None, directory: Path | None, templates: Path | None
-) -> bundle.Bundle:
-    """Return the files of one bot: from `directory`, else as SITE renders them."""
-    if directory is not None:
-        if site is not None:
-            raise click.UsageError("SITE or --from DIR, not both")
-        return bundle.load(bot, directory)
-    prepared = workflow.prepare(site or Path("site.yaml"), load_templates(templates))
-    return bundle.choose(bot, prepared.rendered.files)
-
-
-def diagnosis_text(diagnosis: Diagnosis, paint: terminal.Paint) -> str:
-    """Return one diagnosis as lines for people."""
-    mark = paint("green", "ok") if diagnosis.well else paint("red", "no")
-    line = f"{mark}  {diagnosis.what:<16} {terminal.visible(diagnosis.found)}"
-    return f"{line}\n    = {terminal.visible(diagnosis.hint)}" if diagnosis.hint else line

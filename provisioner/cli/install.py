@@ -1,0 +1,162 @@
+"""provision install."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from provisioner import bundle, install, machine
+from provisioner.bundle import Bundle
+from provisioner.cli import _base, _machine
+from provisioner.clients import FORMATS, System
+from provisioner.errors import ProvisionError, Refused
+from provisioner.install import TBOT, Proposal, Target
+from provisioner.locations import Machine, locate
+from provisioner.merge import Change, is_mergeable
+from provisioner.terminal import Paint, plural, visible
+
+_SIGNS: Final = {"add": "+", "update": "~", "remove": "-", "take": "="}
+_STYLES: Final = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}
+
+
+@click.command("install", short_help="Merge a bot's files into this machine's.")
+@click.argument("bot")
+@click.argument("site", type=click.Path(path_type=Path), required=False)
+@_machine.from_option
+@click.option(
+    "--tbot", type=click.Path(path_type=Path, dir_okay=False),
+    help="Merge the identity service into this tbot.yaml.",
+)  # fmt: skip
+@click.option(
+    "--client", "clients", metavar="FORMAT[=FILE]", multiple=True,
+    help="Merge the entries of a client; without FILE where that client looks for it.",
+)  # fmt: skip
+@click.option("--remove", is_flag=True, help="Take out what an earlier install put in.")
+@click.option("--dry-run", is_flag=True, help="Show the difference and write nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask. Overwrites entries that somebody edited.")
+@click.option("--tbot-user", metavar="USER", help="Who runs tbot: look whether it may write there.")
+@_base.templates_option
+@_base.color_option
+def command(
+    bot: str, site: Path | None, directory: Path | None, tbot: Path | None,
+    clients: tuple[str, ...], remove: bool, dry_run: bool, yes: bool, tbot_user: str | None,
+    templates: Path | None, color: str,
+) -> int:  # fmt: skip
+    """Merge BOT's identity service and client entries into files of this machine.
+
+    The files come from SITE, or with --from from a directory that needs to hold no more than
+    tbot/BOT.yaml and clients/BOT/. Only entries that an earlier install wrote are updated or
+    removed; everything else in a file stays, byte for byte.
+    """
+    if tbot is None and not clients:
+        raise click.UsageError("say what to install: --tbot FILE, --client FORMAT[=FILE]")
+    paint = _base.paint(color)
+    source = None if remove else _machine.bundle_of(bot, site, directory, templates)
+    targets = tuple(_targets(bot, source, tbot, clients))
+    proposals = install.propose(targets)
+    for proposal in proposals:
+        click.echo("\n".join(_shown(proposal, paint)))
+    install.require_agreement(proposals)
+    if not dry_run and any(proposal.is_needed for proposal in proposals):
+        _confirm(proposals, yes=yes)
+        for proposal in install.carry_out(proposals):
+            _base.say(_written(proposal))
+    if source is not None and tbot is not None:
+        _look(source, tbot_user, paint)
+    return 0
+
+
+def _targets(
+    bot: str, source: Bundle | None, tbot: Path | None, clients: Sequence[str]
+) -> Iterator[Target]:
+    """Yield every file that is named, with what is rendered for it. Raises ProvisionError."""
+    if tbot is not None:
+        if source and source.tbot is None:
+            raise ProvisionError(f"no tbot.yaml is rendered for bot {bot}")
+        yield Target(TBOT, tbot, bot, source.tbot if source else None)
+    for option in clients:
+        name, equals, file = option.partition("=")
+        if name not in FORMATS:
+            raise click.UsageError(f"--client {option}: there are {', '.join(FORMATS)}")
+        if not is_mergeable(FORMATS[name]):
+            raise ProvisionError(
+                f"format {name} is no file of entries, so that nothing can be merged",
+                hint=f"copy it: clients/{bot}/{FORMATS[name].layouts[0].file}",
+            )
+        if source and name not in source.clients:
+            raise ProvisionError(
+                f"bot {bot} has no client of format {name}", hint=f"it has {source.formats}"
+            )
+        path = Path(file).expanduser() if equals else locate(name, _this_machine())
+        yield Target(name, path, bot, source.clients[name] if source else None)
+
+
+def _this_machine() -> Machine:
+    system: System = "linux"
+    if sys.platform in ("darwin", "win32"):
+        system = sys.platform
+    return Machine(system, Path.home(), os.environ)
+
+
+def _shown(proposal: Proposal, paint: Paint) -> Iterator[str]:
+    merged = proposal.merged
+    yield paint("bold", f"{visible(str(proposal.real))} ({proposal.target.what})")
+    if not merged.changes and not merged.conflicts:
+        yield "  nothing to change"
+    for change in merged.changes:
+        sign = _SIGNS[change.op]
+        yield f"  {paint(_STYLES.get(sign, 'dim'), sign)} {visible(change.name)}{_remark(change)}"
+    for warning in merged.warnings:
+        yield f"  {paint('yellow', 'warning')}: {visible(warning)}"
+    if not merged.conflicts:
+        for line in proposal.diff():
+            yield paint(_STYLES[line[0]], line) if line[0] in _STYLES else line
+
+
+def _remark(change: Change) -> str:
+    if change.edited:
+        return ", edited by somebody since it was installed: this overwrites it"
+    return ", is there already: ours from now on" if change.op == "take" else ""
+
+
+def _confirm(proposals: Sequence[Proposal], *, yes: bool) -> None:
+    writes = sum(proposal.writes for proposal in proposals)
+    if yes or not writes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused(
+            "nobody can be asked here: stdin is not a terminal",
+            hint="after a review of what --dry-run shows: --yes",
+        )
+    edited = sum(change.edited for one in proposals for change in one.merged.changes)
+    also = f", overwriting {plural(edited, 'edited entry')}" if edited else ""
+    answer = click.prompt(
+        f"Write {plural(writes, 'file')}{also}? Only `yes` is a yes", default="no", err=True
+    )
+    if answer != "yes":
+        raise Refused("nothing was written: the answer was not `yes`")
+
+
+def _written(proposal: Proposal) -> str:
+    path, what = visible(str(proposal.real)), proposal.target.what
+    if not proposal.writes:
+        return f"{path}: is as it shall be"
+    done = "removed" if proposal.merged.text is None else "written"
+    backup = "" if proposal.before is None or done == "removed" else f", the old one is {path}.bak"
+    after = "systemctl reload tbot, or restart it" if what == TBOT else FORMATS[what].after
+    return f"{path}: {done}{backup}\n  = {after}"
+
+
+def _look(source: Bundle, tbot_user: str | None, paint: Paint) -> None:
+    """Say whether tbot can write the identity and this user can read it."""
+    user = machine.user_named(tbot_user) if tbot_user else None
+    if tbot_user and user is None:
+        raise ProvisionError(f"there is no user {tbot_user} on this machine")
+    if directory := bundle.tbot_directory(source):
+        for diagnosis in machine.prepare(directory, user, machine.this_user()):
+            _base.say(_machine.diagnosis_text(diagnosis, paint))
