@@ -206,6 +206,6 @@ class Marks:
         return self.text.place(anchor.end() if anchor else start, self.ends[self._leaf(node)])
 
     def _leaf(self, node: int) -> int:
-        while node in self.after and self.text.text[self.starts[node]] not in "[{&":
+        while node in self.after and self.text.text[self.starts[node]] not in "[{&!":
             node += 1
         return node
