@@ -14,8 +14,8 @@ from provisioner.memory import MemoryCluster
 SERVERS = 20
 
 
-def site(roles: int, bots: int) -> str:
-    """Return a site file with so many roles and bots, as somebody would write it."""
+def site(roles: int, bots: int, *, machines: bool = False) -> str:
+    """Return a site file with so many roles and bots, with what their machines need or without."""
     lines = ["version: 1", "site: bench", "teleport: {proxy: example.teleport.sh:443}", "roles:"]
     for number in range(roles):
         lines += [
@@ -33,6 +33,18 @@ def site(roles: int, bots: int) -> str:
             f"    traits: {{team: t{number % SERVERS}}}",
             "    max_session_ttl: 12h",
         ]
+        if machines:
+            lines += [
+                "    join:",
+                "      method: kubernetes",
+                f'      allow: [{{service_account: "agents:agent-{number}"}}]',
+                f"    identity: {{path: /opt/machine-id/{number}}}",
+                "    clients:",
+                f"      - {{format: claude-code, servers: [server-{number % SERVERS}]}}",
+            ]
+    if machines:
+        lines.append("mcp_servers:")
+        lines += [f"  server-{number}: {{labels: {{env: dev}}}}" for number in range(SERVERS)]
     return "\n".join(lines) + "\n"
 
 
