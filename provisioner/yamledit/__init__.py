@@ -62,7 +62,7 @@ def trace(text: str, path: Sequence[Step]) -> Trace:
     document = _document(text)
     found = document.find(path)
     if not found:
-        return Trace(-1, document.after(()))
+        return Trace(-1, document.own_text)
     is_blank = len(found) <= len(path) and found[-1].node.is_blank
     return Trace(len(found) - 1, document.source(found[-1]) if is_blank else None)
 

@@ -129,6 +129,7 @@ BLOCK = "services:\n  - id: 1\n"
         ("", BLOCK),
         ("# mine\n", f"# mine\n{BLOCK}"),
         ("# mine", f"# mine\n{BLOCK}".rstrip()),
+        ("\ufeff# mine", f"\ufeff# mine\n{BLOCK}".rstrip()),
         ("{}\n", BLOCK),
         ("---\n", f"---\n{BLOCK}"),
         ("\ufeffa: 1\n", f"\ufeffa: 1\n{BLOCK}"),

@@ -38,6 +38,11 @@ class Places(Source):
             message = "the file ends in a block scalar and without a line break"
             raise failure(self.text, len(self.text) - 1, message, hint=_END_IT)
 
+    @property
+    def own_text(self) -> str:
+        """The text without what was added to its end."""
+        return self.text.removesuffix(self._added)
+
     def after(self, edits: Iterable[Edit]) -> str:
         """Return the file's text after `edits`."""
         return super().after(edits).removesuffix(self._added)
