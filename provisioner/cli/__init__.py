@@ -57,7 +57,10 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+# Whether to paint is decided here, by --color: with `color` click strips nothing afterwards.
+@click.command(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "color": True}
+)
 @click.version_option(__version__, prog_name="provision")
 def provision() -> None:
     """Manage Teleport's MCP access as code: one site.yaml, one plan, one apply."""

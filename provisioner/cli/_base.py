@@ -192,7 +192,7 @@ def paint(color: str, *, err: bool = False) -> terminal.Paint:
 
 def say(text: str) -> None:
     """Say something to the user that is not data: on stderr."""
-    click.echo(text, err=True)
+    click.echo(text, err=True, color=True)
 
 
 def show_error(error: ProvisionError) -> None:

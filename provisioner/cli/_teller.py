@@ -17,7 +17,7 @@ from provisioner.terminal import plural, visible
 class _Status(Protocol):
     def start(self) -> None: ...
     def stop(self) -> None: ...
-    def update(self, status: str) -> None: ...
+    def update(self, status: object) -> None: ...
 
 
 class Teller:
@@ -62,8 +62,10 @@ class Teller:
     def _show(self, text: str) -> None:
         if not sys.stderr.isatty():
             return
+        # As `Text`, brackets are brackets; in a `str` they would be rich's markup.
+        words = importlib.import_module("rich.text").Text(text)
         if self._status is None:
             console = importlib.import_module("rich.console").Console(stderr=True)
-            self._status = console.status(text)
+            self._status = console.status(words)
             self._status.start()
-        self._status.update(text)
+        self._status.update(words)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import SITE, Run
+
+
+def test_a_sound_site(run: Run, site: Path) -> None:
+    """A site without problems is said to have none, with exit code 0."""
+    ran = run("check")
+    assert (ran.code, ran.out, ran.err) == (0, "site.yaml: no problems\n", "")
+    assert site.read_text() == SITE
+
+
+def test_text(run: Run, site: Path) -> None:
+    """Errors are told with place, line and caret on stdout, then counted; the exit code is 1."""
+    site.write_text(SITE.replace("tools", "tool"))
+    ran = run("check", site.name)
+    assert ran.code == 1
+    assert "site.yaml:5:33: error PV040: unknown key `tool` in roles.dev\n    5 | " in ran.out
+    assert ran.out.endswith("\nsite.yaml: 1 error\n")
+
+
+def test_warnings_are_no_failure(run: Run, site: Path) -> None:
+    """A site with warnings alone passes."""
+    site.write_text(SITE.replace("app_labels: {env: dev}, ", ""))
+    ran = run("check")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "site.yaml: 1 warning")
+
+
+def test_json(run: Run, site: Path) -> None:
+    """JSON on stdout is one document, whatever is found, and nothing else."""
+    sound = run("check", "--format", "json")
+    assert json.loads(sound.out)["problems"] == []
+    site.write_text(SITE.replace("tools", "tool"))
+    ran = run("check", "--format", "json")
+    (problem,) = json.loads(ran.out)["problems"]
+    assert (ran.code, problem["code"], problem["line"], ran.err) == (1, "PV040", 5, "")
+
+
+def test_github(run: Run, site: Path) -> None:
+    """For GitHub each problem is one annotation; without problems there is nothing to say."""
+    assert run("check", "--format", "github").out == ""
+    site.write_text(SITE.replace("tools", "tool"))
+    ran = run("check", "--format", "github")
+    assert (ran.code, ran.out.count("\n")) == (1, 1)
+    assert ran.out.startswith("::error file=site.yaml,line=5,col=33,")
+
+
+@pytest.mark.parametrize("layout", ["text", "json", "github"])
+@pytest.mark.parametrize("data", [b"", b"\xff", b"\0", b"[", b"!!x {}", b"a: b: c", b"- 1"])
+def test_any_bytes(data: bytes, layout: str, run: Run, site: Path) -> None:
+    """Any bytes give problems and exit code 1, no traceback, and nothing is written."""
+    site.write_bytes(data)
+    ran = run("check", "--format", layout)
+    assert (ran.code, ran.err) == (1, "")
+    assert "PV0" in ran.out
+    assert sorted(path.name for path in site.parent.iterdir()) == ["site.yaml"]
+
+
+def test_no_file(run: Run) -> None:
+    """A site that is not there is an error that says where it was looked for."""
+    ran = run("check", "nowhere.yaml")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == (
+        "error: nowhere.yaml: cannot read: there is no such file\n  = check the path\n"
+    )
+
+
+def test_the_environment_names_the_site(
+    run: Run, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PROVISION_SITE is the site where none is given, and the argument wins."""
+    other = site.with_name("other.yaml")
+    other.write_text(SITE)
+    monkeypatch.setenv("PROVISION_SITE", "other.yaml")
+    assert run("check").out == "other.yaml: no problems\n"
+    assert run("check", "site.yaml").out == "site.yaml: no problems\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "colored"),
+    [
+        ((), {}, False),
+        (("--color", "always"), {}, True),
+        ((), {"FORCE_COLOR": "1"}, True),
+        (("--color", "never"), {"FORCE_COLOR": "1"}, False),
+        (("--color", "always"), {"NO_COLOR": "1"}, True),
+    ],
+)
+def test_colors(
+    options: tuple[str, ...],
+    environment: dict[str, str],
+    colored: bool,
+    run: Run,
+    site: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Colours are for terminals, unless they are asked for."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    site.write_text("a")
+    assert ("\x1b[" in run("check", *options).out) is colored
