@@ -7,6 +7,7 @@ and so that an interrupt finds out what was done from what was recorded.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import groupby
 
 from provisioner.change import Change, Done, Event, Key, Op, Plan, Skipped, Started
@@ -36,10 +37,12 @@ def apply(plan: Plan, cluster: WritableCluster) -> Iterator[Event]:
         if not ready:
             continue
         yield Started(tuple(ready.values()))
-        for outcome in cluster.write([_write(change) for change in ready.values()]):
-            if outcome.error is not None:
-                undone[outcome.key] = ready[outcome.key]
-            yield Done(ready[outcome.key], outcome.error)
+        # Closed even when an interrupt comes between two outcomes: no child process is left behind.
+        with closing(cluster.write([_write(change) for change in ready.values()])) as outcomes:
+            for outcome in outcomes:
+                if outcome.error is not None:
+                    undone[outcome.key] = ready[outcome.key]
+                yield Done(ready[outcome.key], outcome.error)
 
 
 def _blocker(change: Change, undone: dict[Key, Change]) -> Key | None:

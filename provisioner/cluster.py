@@ -7,7 +7,7 @@ read-only `snapshot`; one contract suite (tests/contract) holds them all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -87,7 +87,7 @@ class Cluster(Protocol):
 class WritableCluster(Cluster, Protocol):
     """What an apply may ask of a cluster."""
 
-    def write(self, batch: Sequence[Write]) -> Iterator[Outcome]:
+    def write(self, batch: Sequence[Write]) -> Generator[Outcome, None, None]:
         """Carry out writes that do not depend on each other; yield one outcome for each, in any order.
 
         A refused write does not stop the others. Raises ClusterError only when the cluster cannot

@@ -1,21 +1,22 @@
 """What can go wrong, as values and as exceptions; nothing here prints, logs or exits.
 
-    ProvisionError                exit 1   something the user must read
-    ├── SiteError                      1   problems in the site, its templates or its lock
-    ├── FileError                      1   a file could not be read or written
-    ├── ClusterError                   1   the cluster, or the way to it
-    │   ├── Unreachable                1   no connection, or no answer in time
-    │   ├── NotLoggedIn                1   no credentials, expired ones, or MFA wanted
-    │   ├── Denied                     1   the identity may not do this
-    │   ├── Missing                    1   the object is not there
-    │   ├── Exists                     1   the object is there already
-    │   ├── Rejected                   1   the cluster does not take this document
-    │   ├── Throttled                  1   rate limit
-    │   ├── Garbled                    1   an answer that cannot be understood
-    │   └── WrongVersion               1   tctl or cluster too old, too far apart, or not as promised
-    ├── NotApplied                     1   an apply that did not reach its end
-    ├── Refused                        3   a limit, a conflict, a protected object, a failing test
-    └── Stale                          4   the live state is not what was approved
+ProvisionError                exit 1   something the user must read
+├── SiteError                      1   problems in the site, its templates or its lock
+├── FileError                      1   a file could not be read or written
+├── SpliceError                    1   a file of others cannot be edited safely (in `splice`)
+├── ClusterError                   1   the cluster, or the way to it
+│   ├── Unreachable                1   no connection, or no answer in time
+│   ├── NotLoggedIn                1   no credentials, expired ones, or MFA wanted
+│   ├── Denied                     1   the identity may not do this
+│   ├── Missing                    1   the object is not there
+│   ├── Exists                     1   the object is there already
+│   ├── Rejected                   1   the cluster does not take this document
+│   ├── Throttled                  1   rate limit
+│   ├── Garbled                    1   an answer that cannot be understood
+│   └── WrongVersion               1   tctl or cluster too old, too far apart, or not as promised
+├── NotApplied                     1   an apply that did not reach its end
+├── Refused                        3   a limit, a conflict, a protected object, a failing test
+└── Stale                          4   the live state is not what was approved
 """
 
 from __future__ import annotations

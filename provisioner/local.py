@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -63,7 +63,7 @@ class LocalCluster:
             found = (body for kind in scope.kinds for body in teleport.listing(kind))
             return tuple(concealed(body) for body in found if scope.shows(body))
 
-    def write(self, batch: Sequence[Write]) -> Iterator[Outcome]:
+    def write(self, batch: Sequence[Write]) -> Generator[Outcome, None, None]:
         """Carry out the writes one after the other; an outcome is yielded once it is on disk.
 
         Raises Unreachable when the file cannot be written at all.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 from provisioner import units
 from provisioner.change import ClusterInfo, Key
@@ -43,7 +43,7 @@ class MemoryCluster:
         found = (body for kind in scope.kinds for body in self._teleport.listing(kind))
         return tuple(concealed(body) for body in found if scope.shows(body))
 
-    def write(self, batch: Sequence[Write]) -> Iterator[Outcome]:
+    def write(self, batch: Sequence[Write]) -> Generator[Outcome, None, None]:
         """Carry out the writes one after the other; yield the outcome of each."""
         for each in batch:
             yield Outcome(each.key, self._carry_out(each))

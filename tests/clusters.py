@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 
 from provisioner.change import Key
 from provisioner.cluster import Outcome, Write
@@ -35,7 +35,7 @@ class FaultyCluster(MemoryCluster):
         """The keys of the writes that were asked for, in order."""
         return [str(write.key) for write in self.asked]
 
-    def write(self, batch: Sequence[Write]) -> Iterator[Outcome]:
+    def write(self, batch: Sequence[Write]) -> Generator[Outcome, None, None]:
         """Carry out the writes that no fault keeps from being made."""
         for each in batch:
             self.asked.append(each)

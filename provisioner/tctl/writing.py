@@ -115,7 +115,9 @@ def _chunks(writes: Sequence[Write]) -> Iterator[tuple[Write, ...]]:
         yield tuple(writes[start : start + _CHUNK])
 
 
-def _carry_out(tool: Tool, look: Look, jobs: Sequence[_Job], width: int) -> Iterator[Outcome]:
+def _carry_out(
+    tool: Tool, look: Look, jobs: Sequence[_Job], width: int
+) -> Generator[Outcome, None, None]:
     """Run jobs in rounds: what is to do, a look at what is not clear, again what is left."""
     while jobs:
         stops: list[_Stop] = []

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +200,7 @@ def test_a_deletion_that_did_not_happen(tmp_path: Path) -> None:
 class Forgetful(FaultyCluster):
     """A cluster that keeps everything of a role but its labels."""
 
-    def write(self, batch: Sequence[Write]) -> Iterator[Outcome]:
+    def write(self, batch: Sequence[Write]) -> Generator[Outcome, None, None]:
         return super().write([_unlabelled(each) for each in batch])
 
 
@@ -272,7 +272,7 @@ def test_a_cluster_that_goes_away(prepared: Prepared) -> None:
         carried_out(prepared, cluster)
 
     class Gone(FaultyCluster):
-        def write(self, batch: Sequence[Write]) -> Iterator[Outcome]:
+        def write(self, batch: Sequence[Write]) -> Generator[Outcome, None, None]:
             raise Unreachable(f"gone with {len(batch)} to do")
 
     with pytest.raises(ClusterError, match="gone with 1 to do"):
