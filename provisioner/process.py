@@ -128,9 +128,58 @@ def run_all(
                     children.remove(child)
                     yield child.index, child.result()
         finally:
-            _kill(children)
+            end([child.process for child in children])
             for child in children:
                 child.close()
+
+
+def start(
+    argv: Sequence[str | Secret],
+    *,
+    stdin: int = subprocess.PIPE,
+    stderr: int | None = subprocess.PIPE,
+    env: Mapping[str, str] = MappingProxyType({}),
+) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own and return it; `end` is then up to the caller.
+
+    Its pipes are not buffered. `stderr` None is ours. Raises ProvisionError when it cannot be
+    started.
+    """
+    name = masked(argv)[0]
+    try:
+        return subprocess.Popen(
+            [a.reveal() if isinstance(a, Secret) else a for a in argv],
+            bufsize=0,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env={**os.environ, **env},
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        hint = "install it, or give the full path of the program"
+        raise ProvisionError(f"{name}: there is no such command", hint=hint) from error
+    except PermissionError as error:
+        hint = f"check the path, or make it executable: chmod +x {name}"
+        raise ProvisionError(f"{name}: is not an executable file", hint=hint) from error
+    except (OSError, ValueError) as error:
+        hint = "check that it is a program for this machine and that its arguments are plain text"
+        raise ProvisionError(f"{name}: could not be started: {error}", hint=hint) from error
+
+
+def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End whole process groups: TERM, a moment to tidy up, KILL; reap."""
+    try:
+        for process in processes:
+            _signal(process, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE
+        for process in processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+    finally:
+        for process in processes:
+            _signal(process, signal.SIGKILL)  # also what it started itself
+            process.wait()
 
 
 class _Child:
@@ -143,7 +192,8 @@ class _Child:
         self.started = time.monotonic()
         self.deadline = self.started + command.timeout
         self.timed_out = False
-        self.process = _start(command, self.argv)
+        stdin = subprocess.DEVNULL if command.stdin is None else subprocess.PIPE
+        self.process = start(command.argv, stdin=stdin, env=command.env)
         self._selector = selector
         self._stdin = memoryview(command.stdin or b"")
         self._printed: dict[IO[bytes], bytearray] = {}
@@ -164,7 +214,7 @@ class _Child:
         except subprocess.TimeoutExpired:
             self.timed_out = True
         if self.timed_out or self._open:  # open pipes now belong to what it left behind
-            _kill([self])
+            end([self.process])
             self._drain()
         self.close()
         return True
@@ -217,45 +267,6 @@ class _Child:
         self._open -= 1
 
 
-def _start(command: Command, shown: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    argv = [a.reveal() if isinstance(a, Secret) else a for a in command.argv]
-    name = shown[0]
-    try:
-        return subprocess.Popen(
-            argv,
-            bufsize=0,
-            stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **command.env},
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        hint = "install it, or give the full path of the program"
-        raise ProvisionError(f"{name}: there is no such command", hint=hint) from error
-    except PermissionError as error:
-        hint = f"check the path, or make it executable: chmod +x {name}"
-        raise ProvisionError(f"{name}: is not an executable file", hint=hint) from error
-    except (OSError, ValueError) as error:
-        hint = "check that it is a program for this machine and that its arguments are plain text"
-        raise ProvisionError(f"{name}: could not be started: {error}", hint=hint) from error
-
-
-def _kill(children: Sequence[_Child]) -> None:
-    """End whole process groups: TERM, a moment to tidy up, KILL; reap."""
-    try:
-        for child in children:
-            _signal(child, signal.SIGTERM)
-        deadline = time.monotonic() + _GRACE
-        for child in children:
-            with suppress(subprocess.TimeoutExpired):
-                child.process.wait(max(0.0, deadline - time.monotonic()))
-    finally:
-        for child in children:
-            _signal(child, signal.SIGKILL)  # also what the child itself started
-            child.process.wait()
-
-
-def _signal(child: _Child, number: signal.Signals) -> None:
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):  # the group is gone, or only a zombie
-        os.killpg(child.process.pid, number)
+        os.killpg(process.pid, number)
