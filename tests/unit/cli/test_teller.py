@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from provisioner.change import Event, Note, Progress, Started
+from provisioner.cli._teller import Teller
+from provisioner.plan import plan
+from tests.bodies import CLUSTER, desired, role
+
+CHANGES = plan(desired(role()), (), CLUSTER).changes
+
+
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Closed(io.StringIO):
+    """A stream whose reader went away."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(text)
+
+
+def test_nothing_moves_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where stderr is no terminal, only notes are told."""
+    with Teller() as teller:
+        teller.hear(Progress("reading", 1, 2))
+        teller.hear(Started(CHANGES))
+        teller.hear(Note("wait\x1b"))
+    assert capsys.readouterr() == ("", "wait\\x1b\n")
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    return stream
+
+
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [
+        (Progress("reading roles", 1, 2), "reading roles 1/2"),
+        (Progress("reading"), "reading"),
+        (Started(CHANGES), "sending 1 change"),
+        (Progress("tctl --identity=[/bold] [red]\x1b"), "tctl --identity=[/bold] [red]\\x1b"),
+    ],
+)
+def test_a_moving_line(event: Event, shown: str, terminal: Terminal) -> None:
+    """On a terminal the work is named as it is, and the line is gone at the end."""
+    with Teller() as teller:
+        teller.hear(event)
+    assert shown in terminal.getvalue()
+    assert terminal.getvalue().endswith("\x1b[2K")
+
+
+def test_whole_lines_stay(terminal: Terminal) -> None:
+    """What is said for good takes the place of the moving line."""
+    with Teller() as teller:
+        teller.hear(Progress("reading"))
+        teller.line("a whole line", err=True)
+    assert terminal.getvalue().endswith("\x1b[2Ka whole line\n")
+
+
+def test_a_reader_that_went_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that nobody reads stops nothing."""
+    monkeypatch.setattr(sys, "stdout", Closed())
+    Teller().line("nobody reads this")
