@@ -36,8 +36,8 @@ def test_nothing_moves_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "wait\\x1b\n")
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def terminal_for(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Make stderr a terminal, and return what is written to it."""
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
@@ -53,16 +53,18 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
         (Progress("tctl --identity=[/bold] [red]\x1b"), "tctl --identity=[/bold] [red]\\x1b"),
     ],
 )
-def test_a_moving_line(event: Event, shown: str, terminal: Terminal) -> None:
+def test_a_moving_line(event: Event, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal the work is named as it is, and the line is gone at the end."""
+    terminal = terminal_for(monkeypatch)
     with Teller() as teller:
         teller.hear(event)
     assert shown in terminal.getvalue()
     assert terminal.getvalue().endswith("\x1b[2K")
 
 
-def test_whole_lines_stay(terminal: Terminal) -> None:
+def test_whole_lines_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is said for good takes the place of the moving line."""
+    terminal = terminal_for(monkeypatch)
     with Teller() as teller:
         teller.hear(Progress("reading"))
         teller.line("a whole line", err=True)
