@@ -9,26 +9,10 @@ from typing import Final
 from provisioner import patterns
 from provisioner.model import Site
 from provisioner.rules._base import SYNTAX, Finding, Path, Rule
+from provisioner.traits import INTERNAL
 
 _WILDCARD: Final = ("*",)
 _TEMPLATE: Final = re.compile(r"\{\{\s*(internal|external)\.([^}\s]*)\s*\}\}")
-_TRAITS: Final = frozenset(
-    {
-        "aws_role_arns",
-        "azure_identities",
-        "db_names",
-        "db_roles",
-        "db_users",
-        "gcp_service_accounts",
-        "github_orgs",
-        "jwt",
-        "kubernetes_groups",
-        "kubernetes_users",
-        "logins",
-        "mcp_tools",
-        "windows_logins",
-    }
-)
 
 
 def _half_wildcard(site: Site) -> Iterator[Finding]:
@@ -103,13 +87,13 @@ def _template_in_deny(site: Site) -> Iterator[Finding]:
 def _unknown_trait(site: Site) -> Iterator[Finding]:
     for path, pattern in _texts(site):
         for kind, trait in _TEMPLATE.findall(pattern):
-            if kind == "internal" and trait not in _TRAITS:
+            if kind == "internal" and trait not in INTERNAL:
                 yield Finding(
                     path,
                     f"Teleport knows no trait internal.{trait}: it drops this entry",
                     "traits of your own are external.NAME",
                     word=f"internal.{trait}",
-                    known=[f"internal.{known}" for known in sorted(_TRAITS)],
+                    known=[f"internal.{known}" for known in sorted(INTERNAL)],
                 )
 
 
