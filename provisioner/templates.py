@@ -20,6 +20,7 @@ from provisioner import placement
 from provisioner.errors import Place, Problem, SiteError
 from provisioner.sandbox import TAGS, Exhausted, Sandbox, meant, render, spend
 from provisioner.scalars import HTML, JSON, PYTHON, TOML, YAML, Language
+from provisioner.template_text import TemplateText
 from provisioner.terminal import visible
 from provisioner.values import Plain
 
@@ -66,7 +67,7 @@ class Templates:
         PV032 unknown filter or test, PV033 statement that is not allowed, PV034 no such template,
         or none of its language.
         """
-        shelf = _Shelf({n: _Source(n, re.sub(r"\r\n?", "\n", t)) for n, t in texts.items()})
+        shelf = _Shelf({n: TemplateText(n, re.sub(r"\r\n?", "\n", t)) for n, t in texts.items()})
         problems = [
             problem
             for name, source in shelf.sources.items()
@@ -115,37 +116,10 @@ class Templates:
         return replace(source.problem(code, at, end, message, hint), related=related)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """The text of one template, and how to point into it."""
-
-    name: str
-    text: str
-
-    @property
-    def suffix(self) -> str:
-        return self.name.removesuffix(".j2").rpartition(".")[2]
-
-    def find(self, line: int, word: str = "") -> tuple[int, int]:
-        """Return where `word` begins and ends in a line, or else all that the line says."""
-        start = sum(len(text) + 1 for text in self.text.split("\n")[: line - 1])
-        text = self.text[start:].partition("\n")[0]
-        whole = re.search(r"\S.*", text)
-        found = (word and re.search(rf"\b{re.escape(word)}\b", text)) or whole
-        return (start + found.start(), start + found.end()) if found else (start, start)
-
-    def problem(self, code: str, at: int, end: int, message: str, hint: str = "") -> Problem:
-        """Return a problem with what stands from offset `at` to `end`, on one line."""
-        start = self.text.rfind("\n", 0, at) + 1
-        place = Place(self.name, self.text.count("\n", 0, at) + 1, at - start + 1, end - start + 1)
-        excerpt = self.text[start:].partition("\n")[0]
-        return Problem(code, "error", message, hint, place, excerpt=excerpt)
-
-
 class _Shelf(BaseLoader):
     """All templates, compiled as they are wanted; finds what one includes in its own language."""
 
-    def __init__(self, sources: Mapping[str, _Source]) -> None:
+    def __init__(self, sources: Mapping[str, TemplateText]) -> None:
         self.sources = sources
         self._compiled: dict[str, Template] = {}
         self._sandboxes: dict[str, Sandbox] = {}
@@ -159,7 +133,7 @@ class _Shelf(BaseLoader):
                 raise SiteError(tuple(problems))
         return self._compiled[name]
 
-    def compile(self, source: _Source) -> Sequence[Problem]:
+    def compile(self, source: TemplateText) -> Sequence[Problem]:
         """Compile one template, or return all that is wrong with it."""
         if source.suffix not in _LANGUAGES:
             message = f"no language is known by the ending of `{source.name}`"
@@ -181,9 +155,9 @@ class _Shelf(BaseLoader):
 
 
 def _compile(
-    source: _Source,
+    source: TemplateText,
     sandbox: Sandbox,
-    sources: Mapping[str, _Source],
+    sources: Mapping[str, TemplateText],
     compiled: MutableMapping[str, Template],
 ) -> Sequence[Problem]:
     """Add the template of `source` to `compiled`, or return all that is wrong with it."""
@@ -215,7 +189,7 @@ class _Token:
     at: int
 
 
-def _tokens(source: _Source, sandbox: Sandbox) -> Iterator[_Token]:
+def _tokens(source: TemplateText, sandbox: Sandbox) -> Iterator[_Token]:
     """Return what stands in the tags, each with its offset in the text."""
     at = 0
     for _, kind, text in sandbox.lex(source.text):
@@ -226,7 +200,7 @@ def _tokens(source: _Source, sandbox: Sandbox) -> Iterator[_Token]:
 
 
 def _unknown_words(
-    source: _Source, tokens: Sequence[_Token], sandbox: Sandbox
+    source: TemplateText, tokens: Sequence[_Token], sandbox: Sandbox
 ) -> Iterator[Problem]:
     """Yield a problem for each statement, filter and test that is not to be had."""
     words = {"statement": TAGS.split(), "filter": sandbox.filters, "test": sandbox.tests}
@@ -240,7 +214,7 @@ def _unknown_words(
 
 
 def _misplaced(
-    source: _Source, tokens: Sequence[_Token], tree: nodes.Template, found: Mapping[int, str]
+    source: TemplateText, tokens: Sequence[_Token], tree: nodes.Template, found: Mapping[int, str]
 ) -> Iterator[Problem]:
     """Yield a problem for each expression that is not a whole value."""
     begins = (token.at for token in tokens if token.kind == "variable_begin")
@@ -255,7 +229,7 @@ def _misplaced(
 
 
 def _out_of_bounds(
-    source: _Source, tree: nodes.Template, sources: Mapping[str, _Source]
+    source: TemplateText, tree: nodes.Template, sources: Mapping[str, TemplateText]
 ) -> Iterator[Problem]:
     """Yield a problem for each loop without bound, and each file that is not there."""
     for loop in tree.find_all(nodes.For):

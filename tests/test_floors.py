@@ -13,18 +13,20 @@ PACKAGE = Path(__file__).parent.parent / "provisioner"
 FLOORS = (
     "errors values scalars",
     "units terminal source patterns splice expressions files process",
-    "change fields kinds diagnostics placement traits yamledit outdir redaction sitefile sidecar",
+    "change fields kinds diagnostics placement template_text traits yamledit outdir redaction sitefile sidecar",
     "joins canonical cluster teleport access sandbox",
     "resource model",
     "memory local snapshot tctl templates",
     "subtract wording clients compare gate tokens",
-    "decode rules documents worlds impact acceptance holdings doctor schema bundle merge locations",
+    "decode rules documents worlds impact acceptance inquiry holdings doctor schema bundle merge locations",
     "machines install machine",
     "render desired",
     "plan",
     "apply judge report",
     "workflow",
+    "scenes",
     "cli",
+    "__main__",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 
