@@ -11,13 +11,11 @@ returns can be planned against without another look.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
-from provisioner import units
+from provisioner import jsonfile, units
 from provisioner.change import ClusterInfo
 from provisioner.cluster import Cluster, Scope
 from provisioner.errors import ClusterError, Garbled, Missing
@@ -29,7 +27,7 @@ KINDS: Final = ("role", "bot", "app", "app_server", "token")
 MASK: Final = "<secret>"
 
 _LARGEST: Final = 256 * 1024 * 1024  # bytes; 10,000 bots take about 8 MB
-_DEEPEST: Final = 64
+_HINT: Final = "take it again with `provision snapshot`"
 _TOP: Final = {"format_version": int, "cluster": dict, "taken": str, "documents": dict}
 
 
@@ -53,7 +51,7 @@ class SnapshotCluster:
             if kind not in self.documents:
                 raise Missing(
                     f"{self._info.via}: the snapshot holds no documents of kind {kind}",
-                    hint="take it again with `provision snapshot`",
+                    hint=_HINT,
                 )
         found = (body for kind in scope.kinds for body in self.documents[kind])
         return tuple(body for body in found if scope.shows(body))
@@ -85,7 +83,10 @@ def parse(data: bytes, file: str) -> SnapshotCluster:
     """Return the snapshot in the bytes of `file`. Raises Garbled, naming file and JSON path."""
     if len(data) > _LARGEST:
         raise Garbled(f"{file}: larger than a snapshot can be ({_LARGEST // 2**20} MB)")
-    value = _load(data, file)
+    try:
+        value = jsonfile.load(data, file)
+    except ValueError as error:
+        raise Garbled(str(error), hint=_HINT) from error
     check = _Checker(file)
     check.top(value)
     cluster = value["cluster"]
@@ -107,54 +108,6 @@ def _masked(value: Plain) -> Plain:
     if isinstance(value, list | tuple):
         return [_masked(item) for item in value]
     return value
-
-
-def _load(data: bytes, file: str) -> Plain:
-    try:
-        return json.loads(
-            data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
-    except RecursionError:
-        raise Garbled(f"{file}: nested too deeply") from None
-    except json.JSONDecodeError as error:
-        raise Garbled(f"{file}:{error.lineno}:{error.colno}: {error.msg}") from error
-    except ValueError as error:
-        raise Garbled(f"{file}: {error}") from error
-
-
-def _unique(pairs: list[tuple[str, Plain]]) -> dict[str, Plain]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _is_odd(value: Plain) -> bool:
-    """Whether anything in `value` needs a closer look; quick, since most snapshots are large."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        below: list[Plain] = []
-        for item in level:
-            if isinstance(item, str):
-                if not item.isascii():
-                    return True
-            elif isinstance(item, dict):
-                below.extend(item)
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-            elif isinstance(item, float):
-                return True
-        if not below:
-            return False
-        level = below
-    return True
 
 
 def _shape(value: Plain) -> Plain:
@@ -187,8 +140,6 @@ class _Checker:
             self._is(value["cluster"].get(name), str, f"$.cluster.{name}")
         self._try(lambda: units.version(value["cluster"]["version"]), "$.cluster.version")
         self._try(lambda: units.moment(value["taken"]), "$.taken")
-        if _is_odd(value):
-            self._plain(value, "$", 0)
         for kind, bodies in value["documents"].items():
             self._documents(kind, bodies, f"$.documents.{kind}")
 
@@ -212,22 +163,6 @@ class _Checker:
             self._try(lambda: check_types(body), path)
             self._sound.add(shape)
 
-    def _plain(self, value: Plain, path: str, depth: int) -> None:
-        """Refuse depth, numbers and text that later stages need not know about."""
-        if depth > _DEEPEST:
-            self._fail(path, "nested too deeply")
-        if isinstance(value, dict):
-            for name, item in value.items():
-                self._plain(name, path, depth)
-                self._plain(item, f"{path}.{name}", depth + 1)
-        elif isinstance(value, list):
-            for number, item in enumerate(value):
-                self._plain(item, f"{path}[{number}]", depth + 1)
-        elif isinstance(value, float) and not math.isfinite(value):
-            self._fail(path, "a number too large")
-        elif isinstance(value, str) and not value.isascii():
-            self._try(value.encode, path)
-
     def _is(self, value: Plain, wanted: type, path: str) -> None:
         if not isinstance(value, wanted) or isinstance(value, bool):
             self._fail(path, f"expected {_WORDS[wanted]}")
@@ -239,9 +174,7 @@ class _Checker:
             self._fail(path, str(error))
 
     def _fail(self, path: str, message: str) -> NoReturn:
-        raise Garbled(
-            f"{self._file}: {path}: {message}", hint="take it again with `provision snapshot`"
-        )
+        raise Garbled(f"{self._file}: {path}: {message}", hint=_HINT)
 
 
 _WORDS: Final = {dict: "an object", list: "a list", str: "text", int: "a whole number"}

@@ -12,12 +12,12 @@ PACKAGE = Path(__file__).parent.parent / "provisioner"
 
 FLOORS = (
     "errors values scalars",
-    "units terminal source patterns splice expressions files process",
-    "change fields kinds diagnostics placement template_text traits yamledit outdir redaction sitefile sidecar",
+    "units terminal jsonfile source patterns splice expressions files process",
+    "change fields kinds diagnostics placement lock pipes template_text traits yamledit outdir redaction sitefile sidecar",
     "joins canonical cluster teleport access sandbox",
     "resource model",
-    "memory local snapshot tctl templates",
-    "subtract wording clients compare gate tokens",
+    "memory local snapshot tctl templates inventory proxy",
+    "pinned subtract wording clients compare gate tokens",
     "decode rules documents worlds impact acceptance inquiry holdings doctor schema bundle merge locations",
     "machines install machine",
     "render desired",
@@ -32,7 +32,7 @@ FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.s
 
 # What may touch files, processes and the network, and through what.
 WORLD = {"os", "subprocess", "socket", "sqlite3", "shutil", "tempfile", "fcntl", "http", "urllib"}
-AT_THE_EDGE = {"files", "process", "local", "cli", "machine"}
+AT_THE_EDGE = {"files", "process", "local", "cli", "machine", "pipes", "inventory", "proxy"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
