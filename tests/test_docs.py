@@ -26,7 +26,11 @@ from pydantic import BaseModel
 
 from provisioner import cli, workflow
 from provisioner.cli._base import load_templates
+from provisioner.clients import FORMATS
+from provisioner.documents import documents
 from provisioner.errors import Problem, SiteError
+from provisioner.kinds import KINDS
+from provisioner.machines import machine_files
 from provisioner.memory import MemoryCluster
 from provisioner.model import Site
 from provisioner.rules import RULES
@@ -117,6 +121,49 @@ def test_codes_are_called_what_the_tool_calls_them() -> None:
     wanted = [f"{code}: {title}" for code, title in titles.items()]
     wanted += [f"{r.code}: {r.title}{' (warning)' * (r.severity == 'warning')}" for r in RULES]
     assert [title for title in wanted if title not in found] == []
+
+
+def test_every_code_says_the_cure() -> None:
+    """Each section of docs/errors.md says what to do about it."""
+    sections = re.split(r"^### ", (ROOT / "docs/errors.md").read_text(), flags=re.MULTILINE)[1:]
+    assert [text[:5] for text in sections if "**Cure.**" not in text] == []
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """Return what stands in backticks in each cell of the first table under a heading."""
+    text = (ROOT / page).read_text().partition(f"\n{heading}\n")[2]
+    table = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    lines = table[0].splitlines()[2:] if table else []
+    return [
+        [", ".join(re.findall(r"`([^`]+)`", cell)) for cell in line.split("|")] for line in lines
+    ]
+
+
+def test_every_client_format_is_documented() -> None:
+    """docs/clients.md has every format, with the files that it comes to."""
+    documented = {row[1]: row[3] for row in rows("docs/clients.md", "## Formats")}
+    assert documented == {
+        name: ", ".join(layout.file for layout in kind.layouts) for name, kind in FORMATS.items()
+    }
+
+
+def told() -> Iterator[tuple[str, set[str]]]:
+    """Yield which names each template is told, for sites that have a bit of everything."""
+    for path in ("tests/golden/every-key/site.yaml", "examples/team/site.yaml"):
+        prepared = workflow.prepare(ROOT / path, TEMPLATES)
+        for key, _, context in documents(prepared.site, prepared.document.key_place):
+            yield KINDS[key.kind].template, set(context)
+        for _, template, _, context in machine_files(
+            prepared.site, prepared.document.key_place, lambda _bot: ()
+        ):
+            yield template, set(context)
+
+
+def test_what_templates_are_told_is_documented() -> None:
+    """docs/templates.md has exactly the names that each template is told."""
+    for template, names in told():
+        heading = "### clients" if template.startswith("clients/") else f"### {template}"
+        assert {row[1] for row in rows("docs/templates.md", heading)} == names, template
 
 
 def documented_keys(text: str) -> Iterator[tuple[str, str]]:
