@@ -17,10 +17,12 @@ _WIDTH: Final = 72
 _LISTS: Final = (list, tuple)
 _CONTAINERS: Final = (list, tuple, Mapping)
 
-# What no reader can see, or what some parser takes for a newline: C1, NBSP, soft hyphen, bidi,
-# zero-width, line and paragraph separators, BOM, noncharacters; and halves of surrogate pairs.
+# What no reader can see, or what some parser takes for a newline: all that `source` refuses to
+# read unescaped, NBSP, and halves of surrogate pairs.
 _HIDDEN: Final = re.compile(
-    "[\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
+    "[\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -30,15 +32,25 @@ def _x(match: re.Match[str]) -> str:
 
 
 def _u(match: re.Match[str]) -> str:
+    code = ord(match[0])
     if "\ud800" <= match[0] <= "\udfff":
-        raise ValueError(f"half a surrogate pair (U+{ord(match[0]):04X}) is not text")
-    return rf"\u{ord(match[0]):04x}"
+        raise ValueError(f"half a surrogate pair (U+{code:04X}) is not text")
+    return rf"\u{code:04x}" if match[0] <= "\uffff" else rf"\U{code:08x}"
+
+
+def _pair(match: re.Match[str]) -> str:
+    """JSON alone has no escape for what takes more than four digits."""
+    return json.dumps(match[0])[1:-1] if match[0] > "\uffff" else _u(match)
 
 
 def _yaml_text(text: str) -> str:
     if len(text) <= _LONGEST and _PLAIN(text) and text.lower() not in _WORDS:
         return text
     return _HIDDEN.sub(_x, _encode(text))
+
+
+def _json_text(text: str) -> str:
+    return _HIDDEN.sub(_pair, _encode(text))
 
 
 def _quoted(text: str) -> str:
@@ -140,7 +152,7 @@ def _a(value: object) -> str:
 
 
 YAML: Final = _Yaml("YAML", _yaml_text, longest_key=_LONGEST)
-JSON: Final = Language("JSON", _quoted)
+JSON: Final = Language("JSON", _json_text)
 TOML: Final = Language("TOML", _quoted, null=None, pair=" = ")
 PYTHON: Final = Language("Python", _quoted, "None", "True", "False")
 HTML: Final = Language("HTML", lambda text: text, null="")

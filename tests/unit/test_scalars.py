@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import tomllib
 from types import MappingProxyType
 
 import pytest
 
+from provisioner import source
 from provisioner.scalars import HTML, JSON, PYTHON, TOML, YAML, Language, scalar
 from provisioner.values import Plain, Secret
 
@@ -176,3 +180,15 @@ def test_blocks_look_typed_by_hand(value: Plain, lines: list[str]) -> None:
 def test_other_languages_have_one_line() -> None:
     """Only YAML has a block style."""
     assert JSON.lines({"a": [1]}) == ['{"a": [1]}']
+
+
+@pytest.mark.parametrize("char", ["\u034f", "\u3164", "\ufe0f", "\U000e0041", "\U0001d173"])
+def test_what_a_site_must_escape_is_escaped(char: str) -> None:
+    """A character that a site may hold only as an escape is written as one, in every language."""
+    written = [language.write(char) for language in (YAML, JSON, TOML, PYTHON)]
+    assert all(text.isascii() for text in written)
+    assert [json.loads(written[1]), ast.literal_eval(written[3])] == [char, char]
+    assert tomllib.loads(f"a = {written[2]}")["a"] == char
+    document, problems = source.load(written[0].encode(), "site.yaml")
+    assert document is not None
+    assert (document.value, problems) == (char, ())
