@@ -92,7 +92,7 @@ def _targets(
             raise ProvisionError(
                 f"bot {bot} has no client of format {name}", hint=f"it has {source.formats}"
             )
-        path = Path(file).expanduser() if equals else locate(name, _this_machine())
+        path = Path(file) if equals else locate(name, _this_machine())
         yield Target(name, path, bot, source.clients[name] if source else None)
 
 
@@ -107,7 +107,7 @@ def _shown(proposal: Proposal, paint: Paint) -> Iterator[str]:
     merged = proposal.merged
     yield paint("bold", f"{visible(str(proposal.real))} ({proposal.target.what})")
     if not merged.changes and not merged.conflicts:
-        yield "  nothing to change"
+        yield "  nothing to change" if proposal.target.rendering else "  nothing of ours in it"
     for change in merged.changes:
         sign = _SIGNS[change.op]
         yield f"  {paint(_STYLES.get(sign, 'dim'), sign)} {visible(change.name)}{_remark(change)}"

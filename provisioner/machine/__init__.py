@@ -55,7 +55,7 @@ def examine(wanted: Expected, user: User, now: datetime) -> Iterator[Diagnosis]:
     `user` runs the MCP clients. What cannot be looked at because something before it failed is
     left out. Raises nothing that a machine can bring about.
     """
-    yield _readable(wanted.identity, user)
+    yield from _readable(wanted.identity, user)
     try:
         text = files.read_bytes(wanted.identity, limit=_LIMIT).decode("utf-8", "replace")
     except FileError as error:
@@ -88,24 +88,23 @@ def prepare(directory: Path, tbot: User | None, client: User) -> Iterator[Diagno
         found = f"tbot's user {tbot.name} may {'' if may else 'not '}write to {place}"
         hint = "" if may else f"install -d -o {tbot.name} -m 0700 {directory}"
         yield Diagnosis(well=may, what="tbot", found=found, hint=hint)
-    if (identity := directory / "identity").exists():
-        yield _readable(identity, client)
+    yield from _readable(directory / "identity", client)
 
 
-def _readable(identity: Path, user: User) -> Diagnosis:
+def _readable(identity: Path, user: User) -> Iterator[Diagnosis]:
+    """Say whether `user` may read an identity file that is there."""
     try:
-        between = obstacle(user, identity, READ)
+        between, is_there = obstacle(user, identity, READ), identity.exists()
     except OSError as error:
         found = f"{identity} cannot be looked at: {error.strerror}"
-        return Diagnosis(well=False, what="reader", found=found, hint="run this as root")
-    if between is None:
-        return Diagnosis(well=True, what="reader", found=f"{user.name} may read {identity}")
-    return Diagnosis(
-        well=False,
-        what="reader",
-        found=f"{user.name} may not read {identity}: {between} does not let it",
-        hint=f"identity: {{readers: [{{user: {user.name}}}]}} in the site, and install again",
-    )
+        yield Diagnosis(well=False, what="reader", found=found, hint="run this as root")
+        return
+    if between is not None:
+        found = f"{user.name} may not read {identity}: {between} does not let it"
+        hint = f"identity: {{readers: [{{user: {user.name}}}]}} in the site, and install again"
+        yield Diagnosis(well=False, what="reader", found=found, hint=hint)
+    elif is_there:
+        yield Diagnosis(well=True, what="reader", found=f"{user.name} may read {identity}")
 
 
 def _whose(certificate: Certificate, bot: str) -> Diagnosis:

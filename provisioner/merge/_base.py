@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 from provisioner import yamledit
 from provisioner.sidecar import At, Ledger, Owned, digest
-from provisioner.splice import Trace, jsonc, toml
+from provisioner.splice import SpliceError, Trace, jsonc, toml
 from provisioner.values import Plain, freeze, is_mapping
 
 Op = Literal["add", "update", "remove", "take"]
@@ -110,7 +111,8 @@ class Editor(Protocol):
 class Language:
     """How files of one language are edited: `put_all` writes several entries of one mapping.
 
-    `makes_parents` says that a new entry can bring mappings around it, which go with the last one.
+    A new entry can bring mappings around it, which go with the last one, if the language
+    `makes_parents`; else it stands at the end of the file, after those of ours before it.
     """
 
     editor: Editor
@@ -185,14 +187,15 @@ def create(language: Language, existing: Existing, rendering: str, spots: Sequen
     changes = _changes(found)
     if not changes and existing.text not in (None, rendering):
         changes = (Change("update", "the file as a whole"),)
+    said = [language.editor.get(text, ()) for text in (existing.text or "", rendering)]
+    shown = frozenset(words(said))
     if not rendering:
-        return Merged(None, Ledger(), changes)
+        return Merged(None, Ledger(), changes, shown=shown)
     kept = [spot for spot in spots if spot.wanted is not ABSENT]
     entries = {
         spot.at: Owned(spot.at, existing.bot, (digest(spot.wanted),), _NOTHING) for spot in kept
     }
     ledger = Ledger(freeze(entries), existing.bot, (digest(rendering),))
-    shown = frozenset(words(language.editor.get(rendering, ())))
     return Merged(rendering, ledger, changes, shown=shown)
 
 
@@ -264,13 +267,16 @@ def _ledger(language: Language, existing: Existing, found: Iterable[_Found]) -> 
 
 
 def _trace(language: Language, existing: Existing, spot: Spot) -> Trace:
-    """Return what is around a new entry, as it was before the first entry of ours beside it."""
-    trace = language.editor.trace(existing.text or "", spot.path)
-    if not language.makes_parents:
-        return trace
-    ours = existing.ledger.entries.values()
-    beside = [owned.trace for owned in ours if owned.at[:-1] == spot.at[:-1]]
-    return min((trace, *beside), key=lambda one: one.depth)
+    """Return what is around a new entry, as it would be without the entries of ours beside it."""
+    editor, text = language.editor, existing.text or ""
+    beside = [owned for owned in existing.ledger.entries.values() if owned.at[:-1] == spot.at[:-1]]
+    if language.makes_parents:
+        traces = [editor.trace(text, spot.path), *(owned.trace for owned in beside)]
+        return min(traces, key=lambda trace: trace.depth)
+    for owned in beside:
+        with suppress(SpliceError):  # somebody has written it in another way
+            text = editor.remove(text, owned.at, owned.trace)
+    return editor.trace(text, spot.path)
 
 
 def _words_of(found: _Found) -> Iterator[str]:

@@ -25,7 +25,7 @@ _LEAD: Final = re.compile(
 )
 _TOKEN: Final = re.compile(rf"(?P<text>{_TEXT}) | (?P<word>[^\s\"'\[\]{{}},]++)", re.VERBOSE)
 _HARMLESS: Final = re.compile(r"[-:=|>#/*~+?&.()<]+|null|true|false")
-_RUN: Final = re.compile(r"\*{3}(?:\s+\*{3})+")
+_RUN: Final = re.compile(r"\*{3}(?:\s*\*{3})+")
 
 
 def diff(name: str, before: str | None, after: str | None, shown: Collection[str]) -> Iterator[str]:
@@ -59,7 +59,7 @@ def masked(line: str, shown: Collection[str]) -> str:
 
     def mask(match: re.Match[str]) -> str:
         token = match[0]
-        if _is_key(match) or _HARMLESS.fullmatch(token) or _said(token) in shown:
+        if _is_key(match) or _HARMLESS.fullmatch(token) or _said(token).strip(".") in shown:
             return token
         return _HIDDEN
 
@@ -92,17 +92,20 @@ Opcode = tuple[str, int, int, int, int]
 
 def _groups(old: Sequence[str], new: Sequence[str]) -> list[list[Opcode]]:
     """Return the hunks; what both begin and end with alike is not searched: files can be long."""
-    limit = min(len(old), len(new))
-    start = next((n for n in range(limit) if old[n] != new[n]), limit)
-    end = next((n for n in range(limit - start) if old[-1 - n] != new[-1 - n]), limit - start)
-    begin, stop = max(start - _CONTEXT, 0), max(end - _CONTEXT, 0)
+    start, end = _common(old, new)
     matcher = difflib.SequenceMatcher(
-        None, old[begin : len(old) - stop], new[begin : len(new) - stop]
+        None, old[start : len(old) - end], new[start : len(new) - end]
     )
-    return [
-        [(tag, i1 + begin, i2 + begin, j1 + begin, j2 + begin) for tag, i1, i2, j1, j2 in group]
+    groups = [
+        [(tag, i1 + start, i2 + start, j1 + start, j2 + start) for tag, i1, i2, j1, j2 in group]
         for group in matcher.get_grouped_opcodes(_CONTEXT)
     ]
+    if groups:
+        *_, (_, _, i2, _, j2) = groups[-1]
+        before, after = min(start, _CONTEXT), min(end, _CONTEXT)
+        groups[0].insert(0, ("equal", start - before, start, start - before, start))
+        groups[-1].append(("equal", i2, i2 + after, j2, j2 + after))
+    return groups
 
 
 def _range(start: int, end: int) -> str:
@@ -121,8 +124,8 @@ def _replaced(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
     yield from (_shortened(f"+{line}") for line in new)
 
 
-def _common(one: str, other: str) -> tuple[int, int]:
-    """Return how many characters two lines begin with alike, and how many they end with alike."""
+def _common(one: Sequence[str], other: Sequence[str]) -> tuple[int, int]:
+    """Return how many elements both begin with alike, and how many of the rest they end with."""
     limit = min(len(one), len(other))
     start = next((n for n in range(limit) if one[n] != other[n]), limit)
     end = next((n for n in range(limit - start) if one[-1 - n] != other[-1 - n]), limit - start)

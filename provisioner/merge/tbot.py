@@ -115,7 +115,7 @@ def _merged(existing: Existing, spots: Sequence[Spot], there: Sequence[_Service]
         for path, value in settings:
             after = yamledit.put(after, (*spot.path, *path), value)
         changes += [Change("update", f"{spot.name}, written by somebody else")] if settings else []
-        shown |= frozenset(words(spot.wanted))
+        shown |= frozenset(words([spot.wanted, theirs[spot.at[-1]]]))
     return replace(merged, text=after, changes=tuple(changes), shown=shown)
 
 
