@@ -1,0 +1,116 @@
+"""A bot's machine: an identity, a stand-in for tsh, and what `provision` wrote for its clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.end_to_end.stand_in.server import TOOLS
+from tests.machines import IDENTITY, LONG_CERTIFICATE
+
+BOT: Final = "example"
+PROXY: Final = "example.teleport.sh:443"
+ENV: Final = {"TELEPORT_DEBUG": "false", "NOTE": 'two words, "quoted"'}
+ENTRIES: Final = {"search": "search", "archive": "files"}
+"""Each client has two entries, the second under a name of its own: the server behind each."""
+
+SITE: Final = """\
+version: 1
+site: agents
+teleport: {{proxy: {proxy}, tsh: {tsh}}}
+mcp_servers:
+  search: {{labels: {{env: dev}}, tools: {tools}}}
+  files: {{labels: {{env: dev}}, tools: {tools}}}
+roles: {{dev: {{app_labels: {{env: dev}}, tools: ['*']}}}}
+bots:
+  {bot}:
+    roles: [dev]
+    identity: {{path: {directory}}}
+    clients:
+{clients}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Everything of it is below `root`; `out` is what was rendered, `home` the user's."""
+
+    root: Path
+
+    @property
+    def tsh(self) -> Path:
+        return self.root / "pro grams" / "tsh"
+
+    @property
+    def directory(self) -> Path:
+        return self.root / "the bot's"
+
+    @property
+    def out(self) -> Path:
+        return self.root / "out"
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    def file(self, name: str) -> Path:
+        """Return a client's file as it was rendered."""
+        return self.out / "clients" / BOT / name
+
+    def argv(self, server: str) -> list[str]:
+        """Return the arguments with which a client reaches a server."""
+        where = ["-i", str(self.directory / "identity"), "--proxy", PROXY]
+        return ["mcp", "connect", *where, server]
+
+    def starts(self) -> list[dict[str, Any]]:
+        """Return how tsh was started so far: argv, env and cwd of each start."""
+        log = self.root / "log"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    def provision(self, *argv: str) -> str:
+        """Run `provision` as this machine's user and return what it prints; it must not fail."""
+        command = [sys.executable, "-m", "provisioner", *argv]
+        env = {**os.environ, "HOME": str(self.home)}
+        done = subprocess.run(
+            command, cwd=self.home, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def make(root: Path, *formats: str, delay: float = 0, timeout: str = "30s") -> Machine:
+    """Set up a machine with clients of these formats, behind a tsh that takes `delay` seconds."""
+    machine = Machine(root)
+    for directory in (machine.tsh.parent, machine.directory, machine.home):
+        directory.mkdir(parents=True)
+    (machine.directory / "identity").write_text(f"{LONG_CERTIFICATE}{IDENTITY}")
+    settings = root / "settings.json"
+    servers = dict.fromkeys(ENTRIES.values(), TOOLS)
+    settings.write_text(
+        json.dumps({"log": str(root / "log"), "proxy": PROXY, "servers": servers, "delay": delay})
+    )
+    argv = shlex.join([sys.executable, str(Path(__file__).parent / "tsh.py"), str(settings)])
+    machine.tsh.write_text(f'#!/bin/sh\nexec {argv} "$@"\n')
+    machine.tsh.chmod(0o755)
+    entries = (
+        {"format": name, "servers": [server], "name": entry, "env": ENV, "timeout": timeout}
+        for name in formats
+        for entry, server in ENTRIES.items()
+    )
+    text = SITE.format(
+        proxy=PROXY,
+        tsh=json.dumps(str(machine.tsh)),
+        tools=list(TOOLS),
+        bot=BOT,
+        directory=json.dumps(str(machine.directory)),
+        clients="\n".join(f"      - {json.dumps(entry)}" for entry in entries),
+    )
+    (root / "site.yaml").write_text(text)
+    machine.provision("render", str(root / "site.yaml"), "-o", str(machine.out))
+    return machine
