@@ -50,8 +50,8 @@ def parse(identity: str) -> Certificate:
 
 
 def _parse(der: bytes) -> Certificate:
-    _, certificate = next(_elements(der))
-    _, body = next(_elements(certificate))
+    ((_, certificate),) = _elements(der)
+    (_, body), *_ = _elements(certificate)
     fields = list(_elements(body))
     if fields[0][0] == _VERSION:  # version 1 certificates have no version
         fields = fields[1:]
