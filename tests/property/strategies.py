@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from provisioner.cluster import Verb, Write
 from provisioner.memory import MemoryCluster
-from provisioner.plan import Plan
+from provisioner.change import Plan
 from tests.bodies import bot, role
 from tests.clusters import key
 
@@ -167,7 +168,7 @@ def _whole(pair: re.Match[str]) -> str:
 @st.composite
 def spoiled(draw: st.DrawFn) -> Any:
     """Draw a site of which one part, however deep, is replaced by something else."""
-    value = draw(sites())
+    value = copy.deepcopy(draw(sites()))  # what is drawn twice can be one object
     parent: Any = value
     while True:
         steps = sorted(parent) if isinstance(parent, Mapping) else range(len(parent))
