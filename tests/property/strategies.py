@@ -10,9 +10,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from provisioner.change import Plan
 from provisioner.cluster import Verb, Write
 from provisioner.memory import MemoryCluster
-from provisioner.change import Plan
 from tests.bodies import bot, role
 from tests.clusters import key
 
