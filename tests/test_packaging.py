@@ -64,14 +64,15 @@ def provision(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "bin" / "provision"
 
 
-def test_what_is_in_the_wheel(wheel: Path) -> None:
+def test_what_is_in_the_wheel(wheel: Path, dist: Path) -> None:
     """The wheel holds the package with its templates, and nothing beside it."""
+    source = dist.parent / "source"
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "provisioner").rglob("*.py")}
+    modules = {path.relative_to(source).as_posix() for path in source.glob("provisioner/**/*.py")}
     templates = {
-        f"provisioner/{path.relative_to(ROOT).as_posix()}"
-        for path in (ROOT / "templates").rglob("*")
+        f"provisioner/{path.relative_to(source).as_posix()}"
+        for path in source.glob("templates/**/*")
         if path.is_file()
     }
     packaged = {name for name in names if not name.split("/")[0].endswith(".dist-info")}
