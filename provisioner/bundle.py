@@ -98,7 +98,12 @@ def tbot_settings(bundle: Bundle) -> Mapping[str, Plain]:
 
 
 def tbot_directory(bundle: Bundle) -> Path | None:
-    """Return the directory that tbot writes the identity to, None where it writes elsewhere."""
+    """Return the directory that tbot writes the identity to, None where it writes to none.
+
+    Without a tbot.yaml it is the one that the clients name.
+    """
+    if bundle.tbot is None:
+        return next((Path(one.identity).parent for one in connections(bundle)), None)
     for service in tbot_settings(bundle).get("services") or ():
         destination = service.get("destination") if is_mapping(service) else None
         if is_mapping(destination) and isinstance(destination.get("path"), str):
@@ -125,4 +130,12 @@ def _connection(argv: list[str]) -> Iterator[Connection]:
         yield Connection(argv[0], flags["-i"], flags["--proxy"], argv[-1])
 
 
-__all__ = ["Bundle", "Connection", "choose", "connections", "load", "tbot_directory", "tbot_settings"]
+__all__ = [
+    "Bundle",
+    "Connection",
+    "choose",
+    "connections",
+    "load",
+    "tbot_directory",
+    "tbot_settings",
+]

@@ -14,6 +14,7 @@ from provisioner import bundle, install, machine
 from provisioner.bundle import Bundle
 from provisioner.cli import _base, _machine
 from provisioner.clients import FORMATS, System
+from provisioner.doctor import Diagnosis
 from provisioner.errors import ProvisionError, Refused
 from provisioner.install import TBOT, Proposal, Target
 from provisioner.locations import Machine, locate
@@ -66,8 +67,10 @@ def command(
         _confirm(proposals, yes=yes)
         for proposal in install.carry_out(proposals):
             _base.say(_written(proposal))
-    if source is not None and tbot is not None:
-        _look(source, tbot_user, paint)
+    if source is not None:
+        for diagnosis in _looked(source, tbot_user):
+            if tbot is not None or not diagnosis.well:
+                _base.say(_machine.diagnosis_text(diagnosis, paint))
     return 0
 
 
@@ -152,11 +155,10 @@ def _written(proposal: Proposal) -> str:
     return f"{path}: {done}{backup}\n  = {after}"
 
 
-def _look(source: Bundle, tbot_user: str | None, paint: Paint) -> None:
-    """Say whether tbot can write the identity and this user can read it."""
+def _looked(source: Bundle, tbot_user: str | None) -> Iterator[Diagnosis]:
+    """Yield whether tbot can write the identity, and this user read it. Raises ProvisionError."""
     user = machine.user_named(tbot_user) if tbot_user else None
     if tbot_user and user is None:
         raise ProvisionError(f"there is no user {tbot_user} on this machine")
     if directory := bundle.tbot_directory(source):
-        for diagnosis in machine.prepare(directory, user, machine.this_user()):
-            _base.say(_machine.diagnosis_text(diagnosis, paint))
+        yield from machine.prepare(directory, user, machine.this_user())

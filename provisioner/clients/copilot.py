@@ -16,6 +16,7 @@ FORMAT: Final = Format(
         Layout("copilot-cloud-agent.json", "clients/copilot-cloud-agent.json.j2"),
     ),
     entries=("mcpServers",),
+    strict=False,
     homes=dict.fromkeys(("linux", "darwin", "win32"), "~/.copilot/mcp-config.json"),
     after="start copilot anew",
 )

@@ -59,7 +59,8 @@ def examine(wanted: Expected, user: User, now: datetime) -> Iterator[Diagnosis]:
     try:
         text = files.read_bytes(wanted.identity, limit=_LIMIT).decode("utf-8", "replace")
     except FileError as error:
-        yield Diagnosis(well=False, what="identity", found=error.message, hint=_TBOT)
+        hint = f"{error.hint}; {_TBOT}"
+        yield Diagnosis(well=False, what="identity", found=error.message, hint=hint)
         return
     try:
         certificate = parse(text)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 from provisioner import yamledit
+from provisioner.errors import FileError
 from provisioner.sidecar import At, Ledger, Owned, digest
 from provisioner.splice import SpliceError, Trace, jsonc, toml
 from provisioner.values import Plain, freeze, is_mapping
@@ -199,6 +200,16 @@ def create(language: Language, existing: Existing, rendering: str, spots: Sequen
     return Merged(rendering, ledger, changes, shown=shown)
 
 
+def read(language: Language, rendering: str, path: Path, name: str) -> Plain:
+    """Return what a rendering says at `path`. Raises FileError: a template of the user's is broken."""
+    try:
+        return language.editor.get(rendering, path)
+    except SpliceError as error:
+        raise FileError(
+            f"{error.in_file(name)}, as it is rendered", hint="mend the template of this file"
+        ) from error
+
+
 def words(value: Plain) -> Iterator[str]:
     """Yield the keys of `value`, and its texts and numbers but for those of secrets, word by word."""
     if is_mapping(value):
@@ -272,7 +283,7 @@ def _trace(language: Language, existing: Existing, spot: Spot) -> Trace:
     beside = [owned for owned in existing.ledger.entries.values() if owned.at[:-1] == spot.at[:-1]]
     if language.makes_parents:
         traces = [editor.trace(text, spot.path), *(owned.trace for owned in beside)]
-        return min(traces, key=lambda trace: trace.depth)
+        return min(traces, key=lambda trace: (trace.depth, trace.text is None))
     for owned in beside:
         with suppress(SpliceError):  # somebody has written it in another way
             text = editor.remove(text, owned.at, owned.trace)
@@ -290,5 +301,5 @@ def _words_of(found: _Found) -> Iterator[str]:
 
 __all__ = [
     "ABSENT", "JSON", "TOML", "YAML", "Change", "Conflict", "Existing", "Language", "Merged", "Op", "Spot",
-    "create", "merge", "words",
+    "create", "merge", "read", "words",
 ]  # fmt: skip

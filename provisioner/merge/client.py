@@ -20,6 +20,7 @@ from provisioner.merge._base import (
     Spot,
     create,
     merge,
+    read,
 )
 from provisioner.splice import jsonc
 from provisioner.values import Plain, is_mapping
@@ -53,19 +54,20 @@ def merge_client(existing: Existing, rendering: str | None, form: Format) -> Mer
         *(Spot(at, at, ABSENT, at[-1]) for at in stale),
     ]
     if existing.is_ours:
-        return create(language, existing, rendering or "", spots)
+        return create(language, existing, (rendering or "") if wanted else "", spots)
     merged = merge(language, existing, spots)
     return replace(merged, warnings=tuple(_warnings(existing.text or "", language, form)))
 
 
 def _entries(language: Language, rendering: str, form: Format) -> Mapping[str, Plain]:
-    found = language.editor.get(rendering, form.entries, {})
-    if not is_mapping(found):
-        raise FileError(
-            f"{form.layouts[0].file}: as rendered it has no mapping at {'.'.join(form.entries)}",
-            hint="mend the template of this format",
-        )
-    return found
+    file = form.layouts[0].file
+    found = read(language, rendering, form.entries, file)
+    if found is None or is_mapping(found):
+        return found or {}
+    raise FileError(
+        f"{file}: as rendered it has no mapping at {'.'.join(form.entries)}",
+        hint="mend the template of this file",
+    )
 
 
 def _warnings(text: str, language: Language, form: Format) -> Iterator[str]:

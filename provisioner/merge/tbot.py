@@ -25,6 +25,7 @@ from provisioner.merge._base import (
     Spot,
     create,
     merge,
+    read,
     words,
 )
 from provisioner.sidecar import digest
@@ -49,9 +50,10 @@ def merge_tbot(existing: Existing, rendering: str | None) -> Merged:
     """Merge the services of a tbot.yaml, as rendered for a bot, into the one that a machine has.
 
     None as the rendering takes out what is ours. Raises SpliceError where the machine's file is
-    broken or cannot be edited.
+    broken or cannot be edited, and FileError where the rendering is.
     """
-    current, whole = (yamledit.get(text or "", ()) for text in (existing.text, rendering))
+    current = yamledit.get(existing.text or "", ())
+    whole = read(YAML, rendering or "", (), "tbot.yaml")
     there, wanted = list(_services(current)), list(_services(whole))
     owned = existing.ledger.entries.values()
     mine = {one.at[-1] for one in owned if one.bot == existing.bot}

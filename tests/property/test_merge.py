@@ -210,7 +210,7 @@ def test_services_in_tbot_yaml_come_and_go(
 @examples
 def test_whatever_the_text_nothing_else_is_raised(text: str, form: str) -> None:
     """Any text is merged into or refused; what was merged can be taken out again."""
-    assume("\ufeff" not in text[1:])
+    assume("\ufeff" not in text[1:] and not text.endswith("\r"))
     wanted = {
         "cursor": '{"mcpServers": {"u": {}}}',
         "codex": "[mcp_servers.u]\n",

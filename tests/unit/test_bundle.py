@@ -95,3 +95,9 @@ def test_entries_of_another_kind_are_no_connections() -> None:
 def test_where_tbot_writes(tbot: str | None, directory: Path | None) -> None:
     """The directory of the identity is the service's; a secret of Kubernetes has none."""
     assert tbot_directory(Bundle("ci", tbot, {})) == directory
+
+
+def test_where_clients_read(tmp_path: Path) -> None:
+    """Without a tbot.yaml the directory of the identity is the one that the clients name."""
+    found = bundle_with(tmp_path, "cursor")
+    assert tbot_directory(Bundle("ci", None, found.clients)) == Path("/opt/machine-id")

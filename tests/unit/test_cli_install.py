@@ -204,6 +204,16 @@ class TestInstall:
         assert here.install("--tbot", "t", "--yes", "--tbot-user", "root") == 0
         assert f"tbot's user root may write to {here.place}" in here.err
 
+    def test_an_identity_that_a_client_cannot_read(self, here: Here) -> None:
+        """With clients alone only what is wrong with the identity is told."""
+        argv = ("--client", "cursor", "--tbot-user", "nobody", "--yes")
+        write(here.place, site_text("cursor").replace("/opt/machine-id", str(here.place / "id")))
+        (here.place / "id").mkdir(mode=0o700)
+        assert here.install(*argv) == 0
+        assert f"no  tbot             tbot's user nobody may not write to {here.place}" in here.err
+        assert here.install(*argv[:2]) == 0
+        assert here.err == ""
+
 
 class TestTheQuestion:
     @pytest.mark.parametrize(("answer", "code", "installed"), [("yes", 0, True), ("y", 3, False)])

@@ -144,10 +144,10 @@ class TestTwoBots:
         assert conflict.message == "search is there already, for bot ci"
         assert "provision install ci --remove" in conflict.hint
 
+    @pytest.mark.parametrize("text", ['{\n  "theme": "dark" // mine\n}\n', '{"mcpServers": { }}'])
     @pytest.mark.parametrize("first_to_go", ["ci", "other"])
-    def test_made_parents_go_with_the_last(self, first_to_go: str) -> None:
-        """A mapping that was made for our entries goes with the last of them, whichever it is."""
-        text = '{\n  "theme": "dark" // mine\n}\n'
+    def test_made_parents_go_with_the_last(self, first_to_go: str, text: str) -> None:
+        """What was made for our entries goes with the last of them, whichever it is."""
         both = again(merged(text), rendering(files=OTHER), bot="other")
         last = {"ci": "other", "other": "ci"}[first_to_go]
         assert again(again(both, None, bot=first_to_go), None, bot=last).text == text
@@ -196,6 +196,12 @@ class TestWholeFiles:
         first = merged(None)
         pretty = json.dumps(json.loads(first.text or ""), indent=4)
         assert merged(pretty, None, ledger=first.ledger).text is None
+
+    @pytest.mark.parametrize("wanted", ["{}", rendering()])
+    def test_no_file_for_nothing(self, wanted: str) -> None:
+        """Where no entry is rendered no file is made, and one that is ours goes."""
+        assert merged(None, wanted).text is None
+        assert again(merged(None), wanted).text is None
 
     def test_a_file_of_others_is_not_removed(self) -> None:
         """A file that was empty before us is empty after us, and still there."""

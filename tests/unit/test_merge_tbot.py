@@ -5,6 +5,7 @@ import textwrap
 import pytest
 import yaml
 
+from provisioner.errors import FileError
 from provisioner.merge import Change, Existing, Merged, merge_tbot
 from provisioner.sidecar import Ledger
 from provisioner.splice import SpliceError
@@ -216,6 +217,11 @@ class TestRefusals:
         """Where services should be a list and is not, the file is not edited."""
         with pytest.raises(SpliceError):
             merged(HEAD + "services: {type: identity}\n")
+
+    def test_a_broken_rendering(self) -> None:
+        """A template of the user's own that is no YAML is named, not the machine's file."""
+        with pytest.raises(FileError, match=r"tbot\.yaml:1:\d+: not YAML.*, as it is rendered"):
+            merged(THEIRS, "services: [")
 
     def test_broken_yaml(self) -> None:
         """A file that is not YAML is told, with the place."""
