@@ -6,9 +6,9 @@ Roles and bots of others are in both worlds, so whatever a change does to them i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
-from provisioner.access import Identity, Row, Server, Why, World, difference, matrix
+from provisioner.access import Difference, Identity, Row, Server, Why, World, difference, matrix
 from provisioner.change import Access, AccessRow, Change, Key, Op
 from provisioner.resource import Resource, resource
 from provisioner.values import Body, Plain
@@ -30,6 +30,11 @@ def outcome(known: State, changes: Iterable[Change]) -> State:
 def impact(before: State, after: State, inventory: Inventory) -> Access:
     """Return what bots gain and lose between two states."""
     found = difference(live_world(before, inventory), live_world(after, inventory))
+    return replace(as_access(found), other_apps=tuple(_newly_reached(before, after)))
+
+
+def as_access(found: Difference) -> Access:
+    """Return a difference of two worlds as plans tell it."""
     rows = [
         *(_row(row, gained=True) for row in found.gained),
         *(_row(row, gained=False) for row in found.lost),
@@ -40,7 +45,6 @@ def impact(before: State, after: State, inventory: Inventory) -> Access:
         servers=found.servers,
         tools=found.tools,
         unknown=found.unknown,
-        other_apps=tuple(_newly_reached(before, after)),
     )
 
 

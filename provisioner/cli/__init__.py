@@ -29,12 +29,18 @@ COMMANDS: Final = {
     "render": "Write every file that the site comes to.",
     "plan": "Show the difference to the live cluster; never writes to it.",
     "apply": "Plan, judge, ask, apply in order, read back.",
+    "access": "Who can call what, and by which rule.",
+    "tools": "Pin the tools of MCP servers, and see what became of them.",
+    "try": "Run an MCP server as a bot would see it.",
     "snapshot": "Record the live state, without secrets.",
     "local": "Make an embedded cluster: one file that behaves as Teleport does.",
     "install": "Merge a bot's files into those of this machine.",
     "doctor": "See whether tctl, versions and permissions will do.",
     "schema": "Print the site file's JSON Schema.",
 }
+
+_MODULES: Final = {"try": "try_"}
+"""Where a command is called as no module can be."""
 
 
 class LazyGroup(click.Group):
@@ -48,7 +54,8 @@ class LazyGroup(click.Group):
         """Import and return one command."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"provisioner.cli.{cmd_name}").command
+        name = _MODULES.get(cmd_name, cmd_name)
+        command = importlib.import_module(f"provisioner.cli.{name}").command
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -1,0 +1,88 @@
+"""What the `access` commands look at: the site alone, the cluster as it is, or before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from provisioner.change import ClusterInfo, Key, Op, Plan
+from provisioner.cluster import Cluster, Scope
+from provisioner.gate import gate
+from provisioner.impact import Inventory, State, live_world, outcome
+from provisioner.inquiry import Scene
+from provisioner.resource import resource
+from provisioner.workflow import READ, Prepared, look, plan_for
+from provisioner.worlds import site_world
+
+_ALONE: Final = "Judged on the site alone: roles and bots of others are not in it. --live evaluates the cluster."
+
+
+def of_site(prepared: Prepared) -> Scene:
+    """Return what the site says by itself; roles of others are told, and count for nothing."""
+    rendered = {r.key.name for r in prepared.rendered.resources if r.key.kind == "role"}
+    lacking = {
+        name: missing
+        for name, bot in prepared.site.bots.items()
+        if (missing := tuple(role for role in bot.roles if role not in rendered))
+    }
+    return Scene(
+        name=f"{prepared.document.file} alone",
+        world=site_world(prepared.site, prepared.rendered.resources),
+        lacking=lacking,
+        remarks=(
+            _ALONE,
+            *_lacking(lacking, "is not in this site, and counts for nothing here"),
+        ),
+    )
+
+
+def of_cluster(cluster: Cluster, inventory: Inventory) -> Scene:
+    """Return the cluster as it is. Raises WrongVersion before it reads, and ClusterError."""
+    info = cluster.info()
+    gate(info)
+    live = [resource(body) for body in cluster.read(Scope(READ))]
+    return _live({each.key: each for each in live}, inventory, _named(info))
+
+
+def before_and_after(prepared: Prepared, cluster: Cluster) -> tuple[Scene, Scene]:
+    """Return the cluster as it is, and as it will be when the site is applied. Raises as planning."""
+    seen = look(prepared, cluster, prune=False)
+    made = plan_for(prepared, seen, prune=False)
+    known = {each.key: each for each in seen.live}
+    tools = prepared.inventory.get
+    before = _live(known, tools, _named(seen.info))
+    after = _live(outcome(known, made.changes), tools, f"after an apply of {made.file}")
+    return before, Scene(after.name, after.world, after.lacking, (*after.remarks, *_stopped(made)))
+
+
+def _live(known: State, inventory: Inventory, name: str) -> Scene:
+    lacking = dict(_dangling(known))
+    why = "does not exist, so it gets no certificate and may do nothing"
+    return Scene(name, live_world(known, inventory), lacking, tuple(_lacking(lacking, why)))
+
+
+def _dangling(known: State) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for bot in (each for key, each in known.items() if key.kind == "bot"):
+        missing = tuple(role for role in bot.roles if Key("role", role) not in known)
+        if missing:
+            yield bot.key.name, missing
+
+
+def _lacking(lacking: Mapping[str, Iterable[str]], why: str) -> Iterator[str]:
+    for bot, roles in lacking.items():
+        for role in roles:
+            yield f"bot {bot} names role {role}, which {why}."
+
+
+def _stopped(made: Plan) -> Iterator[str]:
+    errors = sum(problem.severity == "error" for problem in made.problems)
+    conflicts = sum(note.op is Op.CONFLICT for note in made.notes)
+    if errors or conflicts:
+        yield (
+            f"An apply would be refused as it stands ({errors} errors, {conflicts} conflicts): "
+            f"provision plan {made.file}"
+        )
+
+
+def _named(info: ClusterInfo) -> str:
+    return f"{info.name} (Teleport {info.version}, {info.via})"
