@@ -124,7 +124,10 @@ def test_the_expected_plan_passes() -> None:
     [
         (made(role(allow={"logins": ["b"]})), "the site or its templates moved"),
         (made(role(), existing=(role("old"),)), "the cluster moved"),
-        (made(role("x"), existing=(role("old"),)), "the site or its templates and the cluster moved"),
+        (
+            made(role("x"), existing=(role("old"),)),
+            "the site or its templates and the cluster moved",
+        ),
     ],
 )
 def test_a_stale_plan_says_who_moved(now: Plan, moved: str) -> None:
