@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from provisioner.change import Access, AccessRow, TestResult
 from provisioner.terminal import Paint, plural, visible
 
-_EFFECT = (
+EFFECT: Final = (
     "A changed role counts for new sessions at once; a bot gets a new role when its tbot renews, and "
     "loses one at the latest when its present identity expires."
 )
@@ -27,7 +28,7 @@ def text(access: Access, paint: Paint) -> str:
         )
         for bot, app in access.other_apps
     ]
-    return "\n".join([*lines, paint("dim", f"  {_domain(access)}"), paint("dim", f"  {_EFFECT}")])
+    return "\n".join([*lines, paint("dim", f"  {domain(access)}"), paint("dim", f"  {EFFECT}")])
 
 
 def tests(results: Sequence[TestResult], paint: Paint) -> str:
@@ -56,6 +57,17 @@ def shown(access: Access) -> Iterator[AccessRow]:
             yield row
 
 
+def domain(access: Access) -> str:
+    """Return what this was worked out over, and what is not known."""
+    covered = (
+        f"Worked out over {plural(access.bots, 'bot')}, {plural(access.servers, 'MCP server')} and "
+        f"{plural(access.tools, 'known tool')}"
+    )
+    if not access.unknown:
+        return f"{covered}."
+    return f"{covered}; not known are the tools of {visible(', '.join(access.unknown))}."
+
+
 def _line(row: AccessRow, paint: Paint) -> str:
     sign, style = ("+", "green") if row.gained else ("-", "red")
     head = paint(style, f"{sign} bot {visible(row.bot)}")
@@ -75,13 +87,3 @@ def _by(row: AccessRow) -> str:
     pattern = f"pattern {visible(row.pattern)}" if row.pattern and row.kind == "tool" else ""
     reasons = [part for part in (visible(row.why), role, pattern) if part]
     return f"  ({', '.join(reasons)})" if reasons else ""
-
-
-def _domain(access: Access) -> str:
-    domain = (
-        f"Worked out over {plural(access.bots, 'bot')}, {plural(access.servers, 'MCP server')} and "
-        f"{plural(access.tools, 'known tool')}"
-    )
-    if not access.unknown:
-        return f"{domain}."
-    return f"{domain}; not known are the tools of {visible(', '.join(access.unknown))}."

@@ -13,7 +13,7 @@ from provisioner.terminal import visible
 
 _ACTIVE: Final = re.compile(r"[\\`*_{}\[\]<>&~|#!$]")
 _REFERENCE: Final = re.compile(
-    r'(?<=[@#!~%&$\[])(?=[\w"])|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\bGH)(?=-[0-9])', re.IGNORECASE
+    r'(?<=[@#!~%&$\[])(?=[\w"])|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-[0-9])', re.IGNORECASE
 )
 _TICKS: Final = re.compile(r"`+")
 
@@ -36,8 +36,8 @@ def prose(text: str) -> str:
     Forges look for `@name`, `#1`, addresses and the like in what is left when the escapes are gone: only a
     space that takes no room keeps these from being read as references.
     """
-    escaped = _ACTIVE.sub(r"\\\g<0>", visible(text))
-    return _REFERENCE.sub("\N{ZERO WIDTH SPACE}", escaped)
+    broken = _REFERENCE.sub("\N{ZERO WIDTH SPACE}", visible(text))
+    return _ACTIVE.sub(r"\\\g<0>", broken)
 
 
 def sentence(text: str) -> str:

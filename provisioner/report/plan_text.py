@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from provisioner import diagnostics
 from provisioner.change import Op, Plan
 from provisioner.report import _access
-from provisioner.report._base import STYLES, Row, counts, on_agents, rows
+from provisioner.report._base import STYLES, Row, on_agents, rows
+from provisioner.report._verdict import command, summary
 from provisioner.terminal import Paint, visible
 
-_VERBS: Final[dict[Op, str]] = {
-    Op.CREATE: "to create",
-    Op.UPDATE: "to update",
-    Op.DELETE: "to delete",
-    Op.GRANT: "to grant",
-    Op.REVOKE: "to revoke",
-    Op.CONFLICT: "in conflict",
-    Op.DANGLING: "broken",
-    Op.ORPHAN: "orphaned",
-    Op.UNOWNED: "not ours",
-}
 _SIGNS: Final = {"+": "green", "-": "red", " ": "dim"}
 
 
@@ -44,12 +33,6 @@ def text(plan: Plan, paint: Paint, options: Sequence[str] = ()) -> str:
         parts.append(diagnostics.text(plan.problems, paint))
     parts.append(_end(plan, paint, options))
     return "\n\n".join(parts) + "\n"
-
-
-def summary(plan: Plan) -> str:
-    """Return one line of counts, such as `1 to create, 1 to grant, 12 unchanged`."""
-    words = [f"{number} {_VERBS[Op(op)]}" for op, number in counts(plan).items()]
-    return ", ".join([*words, f"{plan.unchanged} unchanged"])
 
 
 def _title(plan: Plan, paint: Paint) -> str:
@@ -92,12 +75,6 @@ def _end(plan: Plan, paint: Paint, options: Sequence[str]) -> str:
         [
             f"{paint('bold', 'Plan:')} {summary(plan)}.",
             f"Digest: {plan.digest}",
-            f"Apply exactly this: {visible(_command(plan, options))}",
+            f"Apply exactly this: {visible(command(plan, options))}",
         ]
     )
-
-
-def _command(plan: Plan, options: Sequence[str]) -> str:
-    """Return the command line that applies this plan and no other."""
-    argv = ["provision", "apply", plan.file, *(["--prune"] * plan.prune), *options]
-    return shlex.join([*argv, "--expect", plan.digest])

@@ -1,8 +1,8 @@
 """Whole cases: a site and perhaps a live state in, everything a user sees out.
 
 A case is a directory here, or an example of the repository, whose expectations then stand in
-`examples/NAME` here. `site.yaml` alone gives `problems.txt`; with `live.json` it gives `plan.txt`
-and `plan.json` too, and the plan is applied and must then be empty. `make golden` rewrites.
+`examples/NAME` here. `site.yaml` alone gives `problems.txt`; with `live.json` it gives `plan.txt`,
+`plan.json` and `plan.md` too, and the plan is applied and must then be empty. `make golden` rewrites.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from provisioner.cli._base import load_templates
 from provisioner.errors import SiteError
 from provisioner.judge import Limits, judge
 from provisioner.memory import MemoryCluster
-from provisioner.report import plan_json, plan_text
+from provisioner.report import plan_json, plan_markdown, plan_text
 from provisioner.terminal import plain
 from tests.conftest import ROOT
 
@@ -63,6 +63,7 @@ def planned(case: Path, prepared: workflow.Prepared) -> Iterator[tuple[str, str]
     plan = workflow.make_plan(prepared, cluster, prune=prune)
     yield "plan.txt", plan_text.text(plan, plain)
     yield "plan.json", plan_json.as_json(plan, MOMENT) + "\n"
+    yield "plan.md", plan_markdown.text(plan)
     if not (case / "refused").exists():
         judge(plan, Limits())
         for _ in workflow.carry_out(plan, prepared, cluster):
@@ -70,7 +71,9 @@ def planned(case: Path, prepared: workflow.Prepared) -> Iterator[tuple[str, str]
         assert workflow.make_plan(prepared, cluster, prune=prune).changes == ()
 
 
-@pytest.mark.parametrize("case", [*CASES, *EXAMPLES], ids=lambda case: f"{case.parent.name}/{case.name}")
+@pytest.mark.parametrize(
+    "case", [*CASES, *EXAMPLES], ids=lambda case: f"{case.parent.name}/{case.name}"
+)
 def test_case(case: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """What a case comes to is what its directory says, no file more and no file less."""
     monkeypatch.chdir(case)
