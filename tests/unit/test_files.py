@@ -7,35 +7,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from provisioner.errors import FileError
 from provisioner.files import PRIVATE, PUBLIC, below, lock, read_bytes, write
+from tests.users import unprivileged
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
 
 
 def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
-
-
-@contextmanager
-def unprivileged(place: Path) -> Iterator[None]:
-    """Give up being root for a while, in a place that others may reach."""
-    if os.geteuid() != 0:
-        yield
-        return
-    for parent in place.parents[:2]:
-        parent.chmod(0o755)
-    place.chmod(place.stat().st_mode | 0o055)
-    os.seteuid(4321)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def mode_of(path: Path) -> int:
@@ -96,7 +80,7 @@ class TestReadBytes:
         """A file that may not be read says so."""
         (tmp_path / "f").touch(mode=0)
         with (
-            unprivileged(tmp_path),
+            unprivileged(tmp_path / "f"),
             pytest.raises(FileError, match="cannot read: permission denied"),
         ):
             read_bytes(tmp_path / "f")
@@ -162,7 +146,7 @@ class TestWrite:
         os.chown(tmp_path / "f", 1234, 1234)
         tmp_path.chmod(0o777)
         with (
-            unprivileged(tmp_path),
+            unprivileged(tmp_path / "f"),
             pytest.raises(FileError, match="belongs to user 1234, group 1234"),
         ):
             write(tmp_path / "f", b"new")

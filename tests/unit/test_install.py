@@ -7,8 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from provisioner.errors import FileError, ProvisionError, Refused, Stale
 from provisioner.install import LIMIT, TBOT, Proposal, Target
 from tests.conftest import ROOT
 from tests.machines import bundle_with
+from tests.users import unprivileged
 
 ENTRY = {"command": "tsh", "args": ["mcp", "connect", "search"]}
 THEIRS = '{"theme": "dark", "mcpServers": {"gh": {"command": "npx"}}}\n'
@@ -237,21 +236,6 @@ class TestHostileFiles:
         sidecar.beside(path).unlink()
         (done,) = run(target(path))
         assert [change.op for change in done.merged.changes] == ["take"]
-
-
-@contextmanager
-def unprivileged(place: Path) -> Iterator[None]:
-    """Give up being root for a while, in a place that others may reach."""
-    if os.geteuid() != 0:
-        yield
-        return
-    for parent in place.parents[1:4]:
-        parent.chmod(0o755)
-    os.seteuid(4321)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 class TestWithoutTheRight:
