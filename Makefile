@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 DEMO   := .demo
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint types unit golden bench clean
+.PHONY: demo test lint types unit golden bench test-browser clean
 
 demo: $(READY)
 	@rm -rf $(DEMO) && mkdir $(DEMO)
@@ -29,6 +29,10 @@ unit: $(READY)
 
 golden: $(READY)
 	$(BIN)/pytest tests/golden --rewrite-golden
+
+test-browser: $(READY)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { echo "Chromium is needed: apt-get install chromium" >&2; exit 1; }
+	$(BIN)/pytest -m browser
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
