@@ -30,6 +30,15 @@ def load(site: Path) -> tuple[Lock, tuple[Problem, ...]]:
     return found or Lock(), problems
 
 
+def renewed(pins: Lock, found: Mapping[str, Pin]) -> Lock:
+    """Return the lock with these pins; one that says the same keeps the time when it was made."""
+    kept = {
+        server: old if (old := pins.pins.get(server)) and old.says() == pin.says() else pin
+        for server, pin in found.items()
+    }
+    return Lock(freeze({**pins.pins, **kept}))
+
+
 def filled(site: Site, pins: Lock) -> Site:
     """Return the site with the tools of the servers that say none and are pinned in full."""
     servers = {
