@@ -25,7 +25,7 @@ types: $(READY)
 	$(BIN)/mypy tests
 
 unit: $(READY)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto -m "not browser"
 
 golden: $(READY)
 	$(BIN)/pytest tests/golden --rewrite-golden
