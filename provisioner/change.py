@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Final, Literal
 
 from provisioner.errors import ClusterError, Place, Problem
-from provisioner.values import Body, Plain, nothing
+from provisioner.values import Body, Plain, nothing, sha256
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -98,6 +98,29 @@ class Change:
     reason: str = ""
     hint: str = ""
 
+    @property
+    def digest(self) -> str:
+        """A hash of what is done to what: who approves it approves this change, and no other."""
+        return sha256(self.approved)[:32]
+
+    @property
+    def approved(self) -> Plain:
+        """What somebody who approves this change approves."""
+        return [self.op, str(self.key), self.before, self.after]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """SHA-256, in hex, of what a plan was made from.
+
+    `site` is what the site says with all that it includes and extends, `templates` all templates by
+    their names, `lock` the pinned tools, None where none are.
+    """
+
+    site: str
+    templates: str
+    lock: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterInfo:
@@ -172,6 +195,30 @@ class Plan:
     scope: tuple[str, ...]
     access: Access = Access()
     tests: tuple[TestResult, ...] = ()
+    inputs: Inputs | None = None
+
+    @property
+    def approval(self) -> str:
+        """The part of the digest that covers all that is approved with this plan."""
+        return approval(
+            self.site,
+            self.cluster.name,
+            self.prune,
+            [change.approved for change in self.changes],
+            [astuple(row) for row in self.access.rows],
+            [[test.name, test.state] for test in self.tests],
+            *([self.access.other_apps] if self.access.other_apps else []),
+        )
+
+
+def approval(*whole: Plain) -> str:
+    """Return the hash of all that somebody who approves a plan approves.
+
+    `whole` are site, cluster, mode, what each change calls approved, the access rows as lists, name
+    and state of each test, and where there are any, other apps newly reached. Timestamps, revisions
+    and places are not in it.
+    """
+    return sha256([1, *whole])[:32]
 
 
 @dataclass(frozen=True, slots=True)

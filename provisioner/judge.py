@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from provisioner.approval import require_covered
 from provisioner.change import Change, Op, Plan
 from provisioner.errors import ProvisionError, Refused, SiteError, Stale
 from provisioner.kinds import PROTECTED_LABEL
 from provisioner.resource import labels
+from provisioner.saved_plan import Approved
 
 MAX_DELETES: Final = 10
 
@@ -18,12 +20,13 @@ MAX_DELETES: Final = 10
 class Limits:
     """How far one apply may go.
 
-    `max_deletes` counts deletions and revoked grants; `expect` is the digest of the plan that was
-    approved, if one was.
+    `max_deletes` counts deletions and revoked grants. What was approved, if anything was, is either
+    the plan with the digest `expect`, or whatever the plan in a file covers.
     """
 
     max_deletes: int = MAX_DELETES
     expect: str | None = None
+    approved: Approved | None = None
 
 
 def judge(plan: Plan, limits: Limits) -> None:
@@ -36,6 +39,8 @@ def judge(plan: Plan, limits: Limits) -> None:
         raise SiteError(plan.problems)
     if limits.expect is not None and limits.expect != plan.digest:
         raise _stale(plan.digest, limits.expect)
+    if limits.approved is not None:
+        require_covered(plan, limits.approved)
     refusals = [*_conflicts(plan), *_failing(plan), *_protected(plan), *_too_many(plan, limits)]
     if refusals:
         raise Refused(

@@ -14,7 +14,7 @@ here knows how a cluster is reached, and deleting is planning with less desired.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple
+from dataclasses import replace
 from typing import Final
 
 from provisioner.acceptance import results
@@ -27,7 +27,7 @@ from provisioner.impact import impact, live_world, outcome
 from provisioner.kinds import KINDS
 from provisioner.resource import Resource
 from provisioner.tokens import allowed
-from provisioner.values import Plain, sha256
+from provisioner.values import sha256
 
 _TAKES: Final = 4
 _LAST: Final = 8
@@ -55,7 +55,7 @@ def plan(
     after = outcome(known, changes)
     access = impact(known, after, desired.tools.get) if changes else Access()
     tests = _tested(desired, known, after)
-    return Plan(
+    made = Plan(
         site=desired.site,
         file=desired.file,
         cluster=cluster,
@@ -63,12 +63,13 @@ def plan(
         changes=changes,
         notes=tuple(sorted((c for c in found if c.op.is_note), key=_note_position)),
         problems=tuple(unmet(desired, known, found)),
-        digest=_digest(desired, known, [cluster.name, prune, *_content(changes, access, tests)]),
+        digest=_sides(desired, known),
         unchanged=len(wanted) - len({c.key for c in found if c.key in wanted}),
         scope=desired.kinds,
         access=access,
         tests=tests,
     )
+    return replace(made, digest=f"{made.digest}-{made.approval}")
 
 
 def stage(change: Change) -> int:
@@ -168,20 +169,10 @@ def _tested(
     return results(desired.tests, new, old)
 
 
-def _content(
-    changes: Iterable[Change], access: Access, tests: Iterable[TestResult]
-) -> Iterator[Plain]:
-    """Yield all that an approval of a plan approves."""
-    yield [[change.op, str(change.key), change.before, change.after] for change in changes]
-    yield [astuple(row) for row in access.rows]
-    yield [[test.name, test.state] for test in tests]
+def _sides(desired: Desired, known: Mapping[Key, Resource]) -> str:
+    """Return a short hash each of what is desired and of what is live.
 
-
-def _digest(desired: Desired, known: Mapping[Key, Resource], content: list[Plain]) -> str:
-    """Return SITE-CLUSTER-WHOLE: equal exactly when the plans are.
-
-    The two short parts cover what is desired and what is live, so that a digest that no longer
-    holds tells which of them moved. Timestamps, revisions and places are in none of them.
+    With them a digest that no longer holds tells which of them moved.
     """
     keys = {resource.key for resource in desired.resources}
     site = [desired.site, [resource.text for resource in _sorted(desired.resources)]]
@@ -190,8 +181,7 @@ def _digest(desired: Desired, known: Mapping[Key, Resource], content: list[Plain
         for key, resource in sorted(known.items())
         if key.kind in KINDS and (key in keys or resource.owner == desired.site)
     ]
-    whole = [1, desired.site, *content]
-    return f"{sha256(site)[:8]}-{sha256(live)[:8]}-{sha256(whole)[:32]}"
+    return f"{sha256(site)[:8]}-{sha256(live)[:8]}"
 
 
 def _sorted(resources: Iterable[Resource]) -> list[Resource]:

@@ -80,8 +80,13 @@ class Templates:
 
     def also(self, texts: Mapping[str, str]) -> Templates:
         """Return these templates and more. Raises SiteError as `load` does."""
-        known = {name: source.text for name, source in self._shelf.sources.items()}
+        known = self.texts
         return Templates.load({**known, **texts}, proven=known.keys() - texts) if texts else self
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """The texts of all templates, by file name."""
+        return {name: source.text for name, source in self._shelf.sources.items()}
 
     def render(self, name: str, context: Mapping[str, Plain], *, entry: Place | None = None) -> str:
         """Return the text of template `name` for `context`, at most 16 Mi characters.

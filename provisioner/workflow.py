@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from provisioner import diagnostics, files, sitefile
+from provisioner import diagnostics, execution, files, pinned, sitefile
 from provisioner.acceptance import Test, results
-from provisioner.apply import apply
-from provisioner.change import Change, Done, Event, Note, Op, Plan, Progress
+from provisioner.change import ClusterInfo, Event, Inputs, Plan
 from provisioner.cluster import Cluster, Scope, WritableCluster
 from provisioner.decode import decode
 from provisioner.desired import Declared, Desired, Excepting
-from provisioner.errors import NotApplied, Place, Problem, SiteError
+from provisioner.errors import Place, Problem, SiteError
 from provisioner.gate import gate
+from provisioner.inputs import inputs
+from provisioner.lock import Lock
 from provisioner.machines import custom_template
 from provisioner.model import Site
 from provisioner.plan import plan
 from provisioner.redaction import excerpted
 from provisioner.render import Rendered, render
-from provisioner.resource import resource
+from provisioner.resource import Resource, resource
 from provisioner.rules import Finding, Rule, findings
 from provisioner.source import Document
 from provisioner.subtract import matches
@@ -52,6 +53,7 @@ class Checked:
     site: Site | None
     document: Document | None
     problems: tuple[Problem, ...]
+    lock: Lock = field(default_factory=Lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,21 @@ class Prepared:
     document: Document
     warnings: tuple[Problem, ...]
     rendered: Rendered
+    inputs: Inputs
+    lock: Lock = field(default_factory=Lock)
+
+    @property
+    def inventory(self) -> pinned.Inventory:
+        """The tools of every server, as the site or its lock has them; None where not all are known."""
+        return pinned.inventory(self.site, self.lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A cluster as it was found, as far as a site is concerned."""
+
+    info: ClusterInfo
+    live: tuple[Resource, ...]
 
 
 def check(path: Path) -> Checked:
@@ -70,18 +87,21 @@ def check(path: Path) -> Checked:
     if document is None:
         return Checked(None, None, problems)
     decoded = decode(document)
+    lock, unusable = pinned.load(path)
+    site = decoded.partial and pinned.filled(decoded.partial, lock)
     found = [*problems, *decoded.problems]
-    if decoded.partial is not None:
+    if decoded.partial is not None and site is not None:
+        found += pinned.unequal(decoded.partial, lock, document.place)
         judged = (
             (rule, finding)
-            for rule, finding in findings(decoded.partial)
+            for rule, finding in findings(site)
             if rule.severity == "error" or finding.path[:2] not in decoded.broken
         )
         found += diagnostics.told(judged, lambda each: each[0].code, partial(_problem, document))
     found.sort(key=lambda problem: problem.at or _LAST)
-    ordered = excerpted(found, document, decoded.unknown)
-    failed = any(problem.severity == "error" for problem in ordered)
-    return Checked(None if failed else decoded.site, document, ordered)
+    ordered = (*excerpted(found, document, decoded.unknown), *unusable)
+    failed = decoded.site is None or any(problem.severity == "error" for problem in ordered)
+    return Checked(None if failed else site, document, ordered, lock)
 
 
 def examine(path: Path, templates: Templates) -> Checked:
@@ -134,7 +154,10 @@ def _prepared(checked: Checked, path: Path, templates: Templates) -> Prepared:
         raise SiteError(checked.problems)
     templates = templates.also(_custom_templates(checked.site, path))
     rendered = render(checked.site, templates, checked.document.key_place)
-    return Prepared(checked.site, checked.document, checked.problems, rendered)
+    made_from = inputs(checked.document, templates, checked.lock)
+    return Prepared(
+        checked.site, checked.document, checked.problems, rendered, made_from, checked.lock
+    )
 
 
 def _custom_templates(site: Site, path: Path) -> Mapping[str, str]:
@@ -153,12 +176,22 @@ def _custom_templates(site: Site, path: Path) -> Mapping[str, str]:
 
 def make_plan(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Plan:
     """Read the cluster and plan. Raises WrongVersion before it reads, and ClusterError."""
+    return plan_for(prepared, look(prepared, cluster, prune=prune), prune=prune)
+
+
+def look(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Seen:
+    """Read what a plan needs to know. Raises WrongVersion before it reads, and ClusterError."""
     info = cluster.info()
     gate(info, prepared.site)
-    live = [resource(body) for body in cluster.read(_scope(prepared, prune=prune))]
-    made = plan(_desired(prepared), live, info, prune=prune)
+    live = cluster.read(_scope(prepared, prune=prune))
+    return Seen(info, tuple(resource(body) for body in live))
+
+
+def plan_for(prepared: Prepared, seen: Seen, *, prune: bool) -> Plan:
+    """Plan from what was seen. Raises WrongVersion for a copy downgraded for an older tctl."""
+    made = plan(_desired(prepared), seen.live, seen.info, prune=prune)
     unmet = excerpted(made.problems, prepared.document)
-    return replace(made, problems=(*prepared.warnings, *unmet))
+    return replace(made, problems=(*prepared.warnings, *unmet), inputs=prepared.inputs)
 
 
 def carry_out(
@@ -169,54 +202,9 @@ def carry_out(
     pauses: Sequence[float] = (),
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Event]:
-    """Apply a judged plan, then read back until the cluster is as planned.
-
-    `pauses` are the seconds between readings, for a cluster that answers from a cache. Raises
-    ClusterError, and NotApplied when a change failed or the cluster did not keep something.
-    """
-    failed = 0
-    for event in apply(made, cluster):
-        failed += isinstance(event, Done) and event.error is not None
-        yield event
-    if failed:
-        raise NotApplied(
-            "not everything was applied",
-            hint="mend what failed and run apply again: what is done is not done twice",
-        )
-    yield Progress("reading back")
-    left = _left(made, prepared, cluster)
-    for pause in pauses:
-        if not left:
-            break
-        sleep(pause)
-        left = _left(made, prepared, cluster)
-    if left:
-        raise NotApplied(_not_kept(made, left), hint="`provision plan` shows the difference")
-    if any(change.key.kind == "bot" for change in made.changes):
-        yield Note(
-            "Bots get a change of roles when tbot next renews (every 20 minutes by default)."
-        )
-
-
-def _left(made: Plan, prepared: Prepared, cluster: Cluster) -> tuple[Change, ...]:
-    """Return what a plan still has to do, and what it made that is not marked as ours after all."""
-    now = make_plan(prepared, cluster, prune=made.prune)
-    written = {change.key for change in made.changes}
-    lost = (Op.CONFLICT, Op.UNOWNED)
-    return (*now.changes, *(n for n in now.notes if n.op in lost and n.key in written))
-
-
-def _not_kept(made: Plan, left: Sequence[Change]) -> str:
-    written = {change.key for change in made.changes}
-    kept = [str(change.key) for change in left if change.key not in written]
-    if len(kept) == len(left):
-        return f"the cluster moved meanwhile: {', '.join(kept)}"
-    lost = [
-        " ".join([str(change.key), *(field.path for field in change.fields)])
-        for change in left
-        if change.key in written
-    ]
-    return f"the cluster took the changes but did not keep: {'; '.join(lost)}"
+    """Apply a judged plan and read back what became of it. Raises what `execution` does."""
+    replan = partial(make_plan, prepared, cluster, prune=made.prune)
+    return execution.carry_out(made, cluster, replan, pauses=pauses, sleep=sleep)
 
 
 def _scope(prepared: Prepared, *, prune: bool) -> Scope:
@@ -250,7 +238,7 @@ def _desired(prepared: Prepared) -> Desired:
             )
             for name, server in site.mcp_servers.items()
         },
-        tools={name: server.tools for name, server in site.mcp_servers.items()},
+        tools=prepared.inventory,
         tests=_tests(prepared),
         exceptions={
             name: Excepting(partial(matches, role), at.key_place(("roles", name, "except_tools")))

@@ -10,6 +10,7 @@ import click
 from provisioner import outdir, workflow
 from provisioner.change import Event, Plan
 from provisioner.cli import _base
+from provisioner.cli._approval import Approval, approval_options
 from provisioner.cluster import WritableCluster
 from provisioner.errors import Refused
 from provisioner.judge import MAX_DELETES, Limits, judge
@@ -22,9 +23,7 @@ from provisioner.workflow import Prepared
 @_base.site_argument
 @click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can be asked.")
 @click.option("--prune", is_flag=True, help="Delete and revoke what is ours and no longer in SITE.")
-@click.option(
-    "--expect", metavar="DIGEST", help="Apply only the plan with this digest; else exit 4."
-)
+@approval_options
 @click.option(
     "--max-deletes", type=click.IntRange(min=0), default=MAX_DELETES, show_default=True,
     help="How many deletions and revoked grants are allowed.",
@@ -37,18 +36,21 @@ from provisioner.workflow import Prepared
 @_base.templates_option
 @_base.color_option
 def command(
-    site: Path, yes: bool, prune: bool, expect: str | None, max_deletes: int, output: Path | None,
+    site: Path, yes: bool, prune: bool, max_deletes: int, output: Path | None,
+    approval: Approval,
     reach: _base.Reach,
     templates: Path | None, color: str,
 ) -> int:  # fmt: skip
     """Bring the live cluster to SITE: plan, judge, ask, apply in order, read back."""
-    paint = _base.paint(color)
-    prepared = workflow.prepare(site, _base.load_templates(templates))
+    paint, prune = _base.paint(color), approval.prune(given=prune)
+    prepared = workflow.prepare(approval.site(site), _base.load_templates(templates))
+    approval.require_current(prepared)
     live = reach.open_writable()
     with reach.teller:
         plan = workflow.make_plan(prepared, live, prune=prune)
     click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
-    judge(plan, Limits(max_deletes, expect))
+    judge(plan, Limits(max_deletes, approval.digest, approval.approved))
+    approval.tell(plan)
     if plan.changes:
         _confirm(plan, yes=yes)
     if output is not None:

@@ -1,7 +1,4 @@
-"""A plan as data.
-
-`format_version`: readers ignore keys they do not know, and refuse another major.
-"""
+"""A plan as data, in the format of `plan_format`."""
 
 from __future__ import annotations
 
@@ -9,10 +6,11 @@ import json
 from datetime import UTC, datetime
 
 from provisioner import __version__, diagnostics
-from provisioner.change import Access, AccessRow, Change, Field, Plan, TestResult
+from provisioner.change import Access, AccessRow, Change, Field, Inputs, Plan, TestResult
 from provisioner.errors import Place
+from provisioner.plan_format import FORMAT_VERSION
 from provisioner.report._base import counts
-from provisioner.values import Plain, sha256, thaw
+from provisioner.values import Plain, thaw
 
 
 def as_json(plan: Plan, created_at: datetime) -> str:
@@ -24,7 +22,7 @@ def as_json(plan: Plan, created_at: datetime) -> str:
 def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
     """Return the plan as plain values."""
     return {
-        "format_version": "1.0",
+        "format_version": FORMAT_VERSION,
         "tool": f"provision {__version__}",
         "created_at": created_at.astimezone(UTC).isoformat(timespec="seconds"),
         "site": plan.site,
@@ -36,6 +34,7 @@ def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
             "via": plan.cluster.via,
         },
         "mode": "prune" if plan.prune else "apply",
+        "inputs": _inputs(plan.inputs) if plan.inputs else None,
         "scope": list(plan.scope),
         "access": _access(plan.access),
         "changes": [{**_change(change), **_effect(change, plan)} for change in plan.changes],
@@ -44,6 +43,14 @@ def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
         "problems": [diagnostics.entry(problem) for problem in plan.problems],
         "summary": {**counts(plan), "unchanged": plan.unchanged},
         "digest": plan.digest,
+    }
+
+
+def _inputs(inputs: Inputs) -> dict[str, Plain]:
+    return {
+        "site_sha256": inputs.site,
+        "templates_sha256": inputs.templates,
+        "tools_lock_sha256": inputs.lock,
     }
 
 
@@ -60,7 +67,7 @@ def _change(change: Change) -> dict[str, Plain]:
         "before": thaw(change.before) or None,
         "after": thaw(change.after) or None,
         "source": _source(change.at),
-        "digest": sha256([change.op, str(change.key), change.before, change.after])[:32],
+        "digest": change.digest,
     }
 
 

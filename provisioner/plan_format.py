@@ -1,0 +1,194 @@
+"""Plans as data: what stands in a plan file, part by part, and its JSON Schema.
+
+`format_version` is MAJOR.MINOR. A minor release adds keys, so readers ignore those that they do not
+know; whatever else changes, in names, types or meaning, is a new major, which older readers refuse.
+Within a major the digest of a change, and that of the plan, cover what they always did. The order
+of lists is that of the plan; times are RFC 3339; no secret ever stands in it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from provisioner.values import Plain
+
+FORMAT_VERSION: Final = "1.0"
+
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Count = Annotated[int, Field(ge=0)]
+_Json = Any
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Inputs(_Part):
+    """What the plan was made from: hashes of the site with its includes, templates, pinned tools."""
+
+    site_sha256: _Sha256
+    templates_sha256: _Sha256
+    tools_lock_sha256: _Sha256 | None
+
+
+class Cluster(_Part):
+    """The cluster that was read; `client` is the version of tctl, `via` how it was reached."""
+
+    name: str
+    version: str
+    client: str | None
+    via: str
+
+
+class Source(_Part):
+    """A place in the site, counted from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+class FieldChange(_Part):
+    """One difference inside a resource; null is absent, lists of patterns differ as sets."""
+
+    path: str
+    before: _Json
+    after: _Json
+    added: list[str] = []
+    removed: list[str] = []
+
+
+class _Line(_Part):
+    id: str
+    kind: str
+    name: str
+    cause: Literal["site", "cluster", "both", "unknown"]
+    reason: str
+    hint: str
+    fields: list[FieldChange]
+    before: dict[str, _Json] | None
+    after: dict[str, _Json] | None
+    source: Source | None
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+class Change(_Line):
+    """Something that will be done; `before` and `after` are canonical bodies, as the digest has them."""
+
+    action: Literal["create", "update", "delete", "grant", "revoke"]
+    effect: Literal["widens", "narrows", "neutral"]
+
+
+class Note(_Line):
+    """Something that is said and not done; a conflict keeps the whole plan from being applied."""
+
+    action: Literal["conflict", "dangling", "orphan", "unowned"]
+
+
+class Row(_Part):
+    """A tool, a pattern or a session that a bot gains or loses, and the role and pattern that do it."""
+
+    bot: str
+    server: str
+    kind: Literal["tool", "pattern", "session"]
+    name: str
+    role: str
+    pattern: str
+    why: str
+
+
+class OtherApp(_Part):
+    """An app that is no MCP server and that a bot newly reaches."""
+
+    bot: str
+    app: str
+
+
+class Domain(_Part):
+    """What access was worked out over; `unknown` are servers whose tools nobody knows."""
+
+    bots: _Count
+    servers: _Count
+    tools: _Count
+    unknown: list[str]
+
+
+class Access(_Part):
+    """What bots gain and lose."""
+
+    gained: list[Row]
+    lost: list[Row]
+    other_apps: list[OtherApp]
+    domain: Domain
+
+
+class AccessTest(_Part):
+    """What an access test of the site comes to when the plan is applied."""
+
+    name: str
+    state: Literal["passed", "failed", "undecided"]
+    reasons: list[str]
+    was_failing: bool
+    source: Source | None
+
+
+class Problem(_Part):
+    """A finding about the site, or about what it expects of the cluster; an error stops an apply."""
+
+    code: str
+    severity: Literal["error", "warning", "info"]
+    message: str
+    hint: str
+    file: str | None
+    line: int | None = None
+    column: int | None = None
+    end: int | None = None
+    excerpt: str
+    related: list[dict[str, _Json]]
+
+
+class Summary(_Part):
+    """How many changes and notes of each kind there are; what is not said is 0."""
+
+    create: _Count = 0
+    update: _Count = 0
+    delete: _Count = 0
+    grant: _Count = 0
+    revoke: _Count = 0
+    conflict: _Count = 0
+    dangling: _Count = 0
+    orphan: _Count = 0
+    unowned: _Count = 0
+    unchanged: _Count
+
+
+class Document(_Part):
+    """A plan: what it takes to bring a cluster to a site."""
+
+    format_version: Annotated[str, Field(pattern=r"^1\.[0-9]+$")]
+    tool: str
+    created_at: str
+    site: str
+    file: str
+    cluster: Cluster
+    mode: Literal["apply", "prune"]
+    inputs: Inputs
+    scope: list[str]
+    access: Access
+    changes: list[Change]
+    notes: list[Note]
+    tests: list[AccessTest]
+    problems: list[Problem]
+    summary: Summary
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$")]
+
+
+def schema() -> dict[str, Plain]:
+    """Return the JSON Schema of plan files, draft 2020-12."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Document.model_json_schema(),
+        "title": f"provision plan, format {FORMAT_VERSION}",
+    }
