@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +28,9 @@ class Shell:
     code: int = 0
 
     def run(self, line: str) -> str:
-        """Return what a command prints on both streams; paths are those of somebody's checkout."""
-        return self._run(line).replace(str(self.root), "/home/me/provision")
+        """Return what a command prints on both streams, in somebody's checkout at some moment."""
+        output = self._run(line).replace(str(self.root), "/home/me/provision")
+        return re.sub(rf"{datetime.now(UTC).date()}T[\d:]+Z", "2026-11-22T12:00:00Z", output)
 
     def _run(self, line: str) -> str:
         words = shlex.split(line)

@@ -13,8 +13,10 @@ Fenced blocks say by their first line what they are:
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -59,10 +61,11 @@ on_pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 @on_pages
 def test_commands_print_what_the_page_says(
-    page: Path, tmp_path: Path, request: pytest.FixtureRequest
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """Every command of a page, run in its order in a copy of the examples, prints what stands there."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     found = executed(page.read_text(), Shell(tmp_path, tmp_path))
     if request.config.getoption("--rewrite-golden"):
         page.write_text(found)
@@ -119,7 +122,7 @@ def test_codes_are_called_what_the_tool_calls_them() -> None:
     found = headings((ROOT / "docs/errors.md").read_text())
     titles = {**SOURCE_CODES, **WORDING_CODES, **SITEFILE_CODES}
     wanted = [f"{code}: {title}" for code, title in titles.items()]
-    wanted += [f"{r.code}: {r.title}{' (warning)' * (r.severity == 'warning')}" for r in RULES]
+    wanted += [f"{r.code}: {r.title} ({r.severity})".removesuffix(" (error)") for r in RULES]
     assert [title for title in wanted if title not in found] == []
 
 
