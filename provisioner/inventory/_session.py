@@ -60,6 +60,7 @@ class _Wire:
     def __init__(self) -> None:
         self.left = MOST_BYTES
         self.failure = ""
+        self.has_ended = False
         self.noise = b""
         self.errors: deque[bytes] = deque(maxlen=2)
 
@@ -122,7 +123,7 @@ async def _ask(target: Target, seconds: float) -> Sequence[Named]:
         raise Unreadable(f"it did not answer within {seconds:g} s{wire.aside()}") from error
     except (*_FAILURES, ExceptionGroup) as error:
         cause = _cause(error)
-        why = wire.failure or f"{_reason(cause)}{wire.aside()}"
+        why = wire.failure or f"{_reason(cause, has_ended=wire.has_ended)}{wire.aside()}"
         raise Unreadable(why, hint=getattr(cause, "hint", "")) from error
     return [
         (tool.name, tool.model_dump(by_alias=True, exclude_none=True, include=_PARTS))
@@ -233,6 +234,7 @@ async def _receive(
                     wire.noise = line
                 else:
                     await arrived.send(SessionMessage(message))
+            wire.has_ended = True
 
 
 def _next(lines: Iterator[bytes], wire: _Wire) -> bytes:
@@ -264,12 +266,12 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, *, has_ended: bool) -> str:
     if isinstance(error, ValidationError):
         return "its answer is not what MCP says"
     said = visible(str(error) or type(error).__name__)[:_SHOWN]
     if not isinstance(error, MCPError):
         return said
-    if error.code == CONNECTION_CLOSED:
+    if has_ended and error.code == CONNECTION_CLOSED:  # servers like this number too
         return "it ended before it had answered"
     return f"it answers with an error: {said}"
