@@ -45,6 +45,29 @@ def bot(
     }
 
 
+def app(
+    name: str = "files", *, labels: Mapping[str, str] | None = None, **spec: Any
+) -> dict[str, Any]:
+    """Return a registered MCP server as a site renders it: remote, where `spec` says nothing."""
+    return {
+        "kind": "app",
+        "version": "v3",
+        "metadata": {"name": name, "labels": dict(OURS if labels is None else labels)},
+        "spec": spec or {"uri": "mcp+https://mcp.internal:8443/mcp"},
+    }
+
+
+def token(name: str, its_bot: str, *, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return a join token as a site renders it."""
+    method = {"join_method": "gcp", "gcp": {"allow": [{"project_ids": ["p"]}]}}
+    return {
+        "kind": "token",
+        "version": "v2",
+        "metadata": {"name": name, "labels": dict(OURS if labels is None else labels)},
+        "spec": {"roles": ["Bot"], "bot_name": its_bot, **method},
+    }
+
+
 def filled(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return a role as Teleport 18 reads it back: what api/types/role.go fills in is filled in."""
     options = {

@@ -17,7 +17,7 @@ def command() -> None:
     """Work with an embedded cluster: one file that behaves as Teleport does."""
 
 
-@command.command("init")
+@command.command("init", short_help="Make a new embedded cluster.")
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--from", "source", type=click.Path(path_type=Path, dir_okay=False),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from provisioner.change import Plan
 from provisioner.cluster import Verb, Write
 from provisioner.memory import MemoryCluster
-from tests.bodies import bot, role
+from tests.bodies import app, bot, role, token
 from tests.clusters import key
 
 ROLES = ("dev", "ops", "x", "read-only")
@@ -140,11 +140,27 @@ LIVE_BOTS = st.builds(
 )
 
 
+LIVE_APPS = st.builds(
+    lambda name, labels, team: app(name, labels={**labels, "team": team}),
+    st.sampled_from((*SERVERS, "theirs")),
+    OWNERS,
+    st.sampled_from(("a", "b")),
+)
+LIVE_TOKENS = st.builds(
+    lambda name, its_bot, labels: token(name, its_bot, labels=labels),
+    st.sampled_from(("ci-gcp", "agent-gcp", "theirs")),
+    st.sampled_from(BOTS),
+    OWNERS,
+)
+
+
 @st.composite
 def clusters(draw: st.DrawFn) -> MemoryCluster:
-    """Draw a cluster with roles and bots of ours, of other sites and of nobody."""
+    """Draw a cluster with documents of ours, of other sites and of nobody."""
     cluster = MemoryCluster()
-    for body in draw(st.lists(LIVE_ROLES | LIVE_BOTS, max_size=6)):
+    for body in draw(
+        st.lists(st.one_of(LIVE_ROLES, LIVE_BOTS, LIVE_APPS, LIVE_TOKENS), max_size=6)
+    ):
         name = key(f"{body['kind']}/{body['metadata']['name']}")
         (outcome,) = cluster.write([Write(Verb.UPDATE, name, body)])
         assert outcome.error is None

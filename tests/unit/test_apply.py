@@ -12,18 +12,10 @@ from provisioner.errors import Rejected, Unreachable
 from provisioner.kinds import APPLIED_LABEL
 from provisioner.plan import plan
 from provisioner.resource import applied_hash
-from tests.bodies import CLUSTER, OURS, bot, desired, live, role
+from tests.bodies import CLUSTER, OURS, bot, desired, live, role, token
 from tests.clusters import FaultyCluster
 
 NO = Rejected("the cluster does not like it")
-
-
-def token(name: str, its_bot: str) -> dict[str, Any]:
-    allow = [{"project_ids": ["p"]}]
-    method = {"join_method": "gcp", "gcp": {"allow": allow}}
-    spec = {"roles": ["Bot"], "bot_name": its_bot, **method}
-    metadata = {"name": name, "labels": dict(OURS)}
-    return {"kind": "token", "version": "v2", "metadata": metadata, "spec": spec}
 
 
 def planned(

@@ -5,14 +5,13 @@ from typing import Any
 from provisioner.desired import Declared
 from provisioner.errors import Place, Problem
 from provisioner.plan import plan
-from tests.bodies import CLUSTER, OURS, desired, live
+from tests.bodies import CLUSTER, OURS, app, desired, live
 
 AT = Place("site.yaml", 3)
 
 
-def app(name: str, **labels: str) -> dict[str, Any]:
-    metadata = {"name": name, "labels": {**OURS, **labels}}
-    return {"kind": "app", "version": "v3", "metadata": metadata, "spec": {"uri": "mcp+https://x"}}
+def served(env: str) -> dict[str, Any]:
+    return app("files", labels={**OURS, "env": env})
 
 
 def problems(
@@ -30,17 +29,17 @@ def named(problem: Problem) -> str:
 
 def test_a_server_of_this_plan_need_not_be_live() -> None:
     """A server that the plan registers, or changes, will be as the site says."""
-    assert problems(app("files", env="dev")) == []
-    assert problems(app("files", env="dev"), existing=(app("files", env="old"),)) == []
+    assert problems(served("dev")) == []
+    assert problems(served("dev"), existing=(served("old"),)) == []
 
 
 def test_a_server_that_the_plan_deletes() -> None:
     """A server that the site still names, and no longer registers, must not be pruned away."""
-    existing = (app("files", env="dev"),)
+    existing = (served("dev"),)
     assert problems(existing=existing) == []
     assert problems(existing=existing, prune=True) == [("PV202", "deletes")]
 
 
 def test_labels_of_an_orphan_count() -> None:
     """An app that is ours and left alone is live as it is: other labels are an error."""
-    assert problems(existing=(app("files", env="prod"),)) == [("PV203", "")]
+    assert problems(existing=(served("prod"),)) == [("PV203", "")]

@@ -26,7 +26,7 @@ from provisioner.plan import plan
 from provisioner.report import outcome, plan_json, plan_text
 from provisioner.terminal import ansi, plain
 from provisioner.values import Secret
-from tests.bodies import CLUSTER, OURS, bot, desired, live, role
+from tests.bodies import CLUSTER, OURS, app, bot, desired, live, role
 
 WILD = "\x1b[31m\u202e\n"
 MOMENT = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
@@ -34,11 +34,6 @@ MOMENT = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 
 def made(*wanted: dict[str, Any], existing: tuple[dict[str, Any], ...] = (), **how: Any) -> Plan:
     return plan(desired(*wanted), live(*existing), CLUSTER, **how)
-
-
-def app(**spec: Any) -> dict[str, Any]:
-    metadata = {"name": "files", "labels": dict(OURS)}
-    return {"kind": "app", "version": "v3", "metadata": metadata, "spec": spec}
 
 
 def text(shown: Plan) -> str:
