@@ -46,7 +46,7 @@ class Format:
     the parsed first layout, of the mapping that holds an entry for each connection: that is what is
     merged into a file that exists. `strict` clients read JSON without comments and trailing commas.
     `homes` are the places where the client looks for its file, `~` and %NAME% unexpanded; `after`
-    says what makes it read the file again.
+    says what makes it read the file again. An entry with a name that is `reserved` is not started.
     """
 
     layouts: tuple[Layout, ...]
@@ -54,3 +54,4 @@ class Format:
     strict: bool = True
     homes: Mapping[System, str] = field(default_factory=lambda: MappingProxyType({}))
     after: str = ""
+    reserved: frozenset[str] = frozenset()

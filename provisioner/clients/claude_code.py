@@ -15,4 +15,5 @@ FORMAT: Final = Format(
     entries=("mcpServers",),
     homes=dict.fromkeys(("linux", "darwin", "win32"), ".mcp.json"),
     after="start Claude Code anew in this directory, and accept the servers once",
+    reserved=frozenset({"claude-in-chrome", "computer-use", "workspace"}),
 )

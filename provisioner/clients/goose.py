@@ -1,4 +1,7 @@
-"""Goose: https://goose-docs.ai/docs/guides/config-files."""
+"""Goose: https://goose-docs.ai/docs/guides/config-files.
+
+`timeout` is for each request, so it is at least the default, 300 s.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """OpenCode: https://opencode.ai/docs/mcp-servers.
 
-It adds `$schema` to a file without one, so the rendering has it from the start.
+It adds `$schema` to a file without one, so the rendering has it from the start. `timeout` is for
+the start and for each request, so it is at least the minute that a call has without it.
 """
 
 from __future__ import annotations

@@ -102,16 +102,16 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
     ".mcp.json": {"type": "stdio", **PLAIN},
     "cursor-mcp.json": {"type": "stdio", **PLAIN},
     "vscode-mcp.json": {"type": "stdio", **PLAIN},
-    "mcp-config.json": {"type": "local", **PLAIN, "tools": ["*"], "timeout": 30000},
+    "mcp-config.json": {"type": "local", **PLAIN, "tools": ["*"], "timeout": 60000},
     "copilot-cloud-agent.json": {"type": "local", **PLAIN, "tools": ["find"]},
     "opencode.json": {
         "type": "local",
         "command": ["tsh", *argv("search")],
         "environment": ENV,
         "enabled": True,
-        "timeout": 30000,
+        "timeout": 60000,
     },
-    "gemini-settings.json": PLAIN,
+    "gemini-settings.json": {**PLAIN, "timeout": 600000},
     "mcp_config.json": PLAIN,
     "langgraph.json": {"transport": "stdio", **PLAIN},
     "langgraph_connections.py": {"transport": "stdio", **PLAIN},
@@ -124,7 +124,7 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
         "args": argv("search"),
         "envs": ENV,
         "env_keys": [],
-        "timeout": 30,
+        "timeout": 300,
         "enabled": True,
         "bundled": None,
         "available_tools": [],
@@ -153,6 +153,20 @@ def test_codex(files: Mapping[str, str]) -> None:
     assert (entry["command"], entry["args"], entry["env"]) == ("tsh", argv("search"), ENV)
     assert entry["startup_timeout_sec"] == 30
     assert "TELEPORT_HOME" in entry["env_vars"]
+
+
+def test_time_limits(tmp_path: Path) -> None:
+    """A client's limit for all requests is never below its own default, nor below `timeout`."""
+    text = site_text(*(f"{{format: {f}, servers: [files], timeout: 20m}}" for f in EVERY_FORMAT))
+    found = rendered(tmp_path, f"{text}\n")
+
+    def entry(name: str) -> Any:
+        return entries_in(name, found[f"clients/ci/{name}"])["files"]
+
+    assert entry("codex-config.toml")["startup_timeout_sec"] == 1200
+    assert entry("goose-config.yaml")["timeout"] == 1200
+    for name in ("mcp-config.json", "opencode.json", "gemini-settings.json"):
+        assert entry(name)["timeout"] == 1_200_000
 
 
 def test_command(files: Mapping[str, str]) -> None:
