@@ -138,6 +138,10 @@ Time = Annotated[
         )
     ),
 ]
+Day = Annotated[
+    str,
+    AfterValidator(_parsed_by(units.day, "day", "this is not a day", "write it as in 2027-03-31")),
+]
 TeleportVersion = Annotated[
     str,
     AfterValidator(

@@ -6,12 +6,15 @@ between entries and the rules of Teleport are judged elsewhere (`rules`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from provisioner.fields import (
+    Day,
     Directory,
     Duration,
     EnvironmentName,
@@ -236,6 +239,41 @@ class AccessTest(Strict):
     connect: bool | None = None
 
 
+Level = Literal["error", "warning", "info", "off"]
+
+
+class Suppression(Strict):
+    """A finding that is known and accepted: of this code, at this entry or below it.
+
+    `reason` is for whoever reads the file next; `until` is the last day on which it holds.
+    """
+
+    code: Filled
+    at: Filled
+    reason: Filled
+    until: Day | None = None
+
+
+def _by_code(schema: dict[str, Plain]) -> None:
+    """Let an editor mark keys that are no codes."""
+    schema["patternProperties"] = {"^PV[0-9]{3}$": schema.pop("additionalProperties")}
+    schema["additionalProperties"] = False
+
+
+class Rules(Strict):
+    """How much rules matter, by their codes, and the findings that are accepted."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_by_code)
+    __pydantic_extra__: dict[str, Level] = Field(init=False)
+
+    suppress: Many[Suppression] = ()
+
+    @property
+    def levels(self) -> Mapping[str, Level]:
+        """The severities that the site gives, by code."""
+        return MappingProxyType(self.__pydantic_extra__)
+
+
 class Site(Strict):
     """One whole site. A collection that the file leaves out is out of scope; `{}` means none."""
 
@@ -249,6 +287,7 @@ class Site(Strict):
     roles: Map[Name, Role] = Field(default_factory=nothing)
     bots: Map[Name, Bot] = Field(default_factory=nothing)
     tests: Map[Filled, AccessTest] = Field(default_factory=nothing)
+    rules: Rules = Field(default_factory=Rules)
 
     def manages(self, collection: str) -> bool:
         """Whether `roles`, `bots` or `mcp_servers` stands in the file, even empty."""

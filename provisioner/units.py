@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -24,6 +24,7 @@ _DURATION: Final = re.compile(rf"(?:{_TERM.pattern})+", re.ASCII)
 _TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _CALENDAR: Final = frozenset({"d", "mo", "y"})
 _LONGEST: Final = 32  # characters; Go's largest duration, 2562047h47m16.854775807s, is shorter
 
@@ -69,6 +70,13 @@ def proto_duration(length: int) -> str:
     """Return nanoseconds as protobuf's JSON does: `43200s`, `0.5s`."""
     seconds, rest = divmod(length, 10**9)
     return f"{seconds}{f'.{rest:09d}'.rstrip('0') if rest else ''}s"
+
+
+def day(text: str) -> date:
+    """Return a day such as `2027-03-31`. Raises ValueError for anything else."""
+    if not _DAY.fullmatch(text):
+        raise ValueError(f"{text!r} is not a day")
+    return date.fromisoformat(text)
 
 
 def moment(text: str) -> datetime:

@@ -266,6 +266,7 @@ TEXTS: Final[Mapping[str, Describe]] = {
             "text_or_list",
             "duration",
             "time",
+            "day",
             "version",
             "host_port",
             "path",

@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from provisioner import diagnostics, execution, files, pinned, sitefile
-from provisioner.acceptance import Test, results
-from provisioner.change import ClusterInfo, Event, Inputs, Plan
+from provisioner import execution, files, pinned, severity, sitefile
+from provisioner.acceptance import Test
+from provisioner.alone import judge_alone, told
+from provisioner.change import ClusterInfo, Event, Inputs, Plan, TestResult
 from provisioner.cluster import Cluster, Scope, WritableCluster
 from provisioner.decode import decode
 from provisioner.desired import Declared, Desired, Excepting
@@ -29,11 +30,9 @@ from provisioner.plan import plan
 from provisioner.redaction import excerpted
 from provisioner.render import Rendered, render
 from provisioner.resource import Resource, resource
-from provisioner.rules import Finding, Rule, findings
 from provisioner.source import Document
 from provisioner.subtract import matches
 from provisioner.templates import Templates
-from provisioner.worlds import site_world
 
 _LAST: Final = Place("\U0010ffff")
 """Where problems without a place are told: after all others."""
@@ -48,12 +47,16 @@ _SCOPES: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A site file as far as it can be judged alone; `site` is None while it has errors."""
+    """A site file as far as it can be judged alone; `site` is None while it has errors.
+
+    `tests` are what its access tests come to, once it can be rendered.
+    """
 
     site: Site | None
     document: Document | None
     problems: tuple[Problem, ...]
     lock: Lock = field(default_factory=Lock)
+    tests: tuple[TestResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,10 @@ def check(path: Path) -> Checked:
         found += pinned.unequal(decoded.partial, lock, document.place)
         judged = (
             (rule, finding)
-            for rule, finding in findings(site)
+            for rule, finding in severity.judged(site, severity.findings(site))
             if rule.severity == "error" or finding.path[:2] not in decoded.broken
         )
-        found += diagnostics.told(judged, lambda each: each[0].code, partial(_problem, document))
+        found += told(judged, document)
     found.sort(key=lambda problem: problem.at or _LAST)
     ordered = (*excerpted(found, document, decoded.unknown), *unusable)
     failed = decoded.site is None or any(problem.severity == "error" for problem in ordered)
@@ -116,25 +119,17 @@ def examine(path: Path, templates: Templates) -> Checked:
         prepared = _prepared(checked, path, templates)
     except SiteError as error:
         return Checked(None, checked.document, error.problems)
-    found = (*checked.problems, *_failed_alone(prepared))
+    alone = judge_alone(
+        prepared.site,
+        prepared.document,
+        prepared.rendered.resources,
+        _tests(prepared),
+        prepared.lock,
+    )
+    found = sorted((*checked.problems, *alone.problems), key=lambda problem: problem.at or _LAST)
     failed = any(problem.severity == "error" for problem in found)
-    return Checked(None if failed else checked.site, checked.document, found)
-
-
-def _failed_alone(prepared: Prepared) -> Iterator[Problem]:
-    """Yield the access tests that do not pass in the world that the site alone describes."""
-    world = site_world(prepared.site, prepared.rendered.resources)
-    for result in results(_tests(prepared), world):
-        if result.state != "passed":
-            at = result.at or _LAST
-            yield Problem(
-                "PV300" if result.state == "failed" else "PV301",
-                "error" if result.state == "failed" else "warning",
-                f"access test `{result.name}` {result.state}: {'; '.join(result.reasons)}",
-                "judged on this site alone: roles and bots of others are not in it",
-                at,
-                excerpt=prepared.document.excerpt(at),
-            )
+    site = None if failed else checked.site
+    return Checked(site, checked.document, tuple(found), checked.lock, alone.tests)
 
 
 def _tests(prepared: Prepared) -> tuple[Test, ...]:
@@ -246,10 +241,3 @@ def _desired(prepared: Prepared) -> Desired:
             if role.except_tools
         },
     )
-
-
-def _problem(document: Document, found: tuple[Rule, Finding]) -> Problem:
-    rule, finding = found
-    locate = document.key_place if finding.on_key else document.place
-    at, related = locate(finding.path), tuple(map(document.key_place, finding.related))
-    return Problem(rule.code, rule.severity, finding.message, finding.cure, at, related)

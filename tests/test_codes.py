@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter, defaultdict
-from typing import Final
+from typing import Any, Final
 
-from provisioner.rules import RULES
+from provisioner.rules import REACH, RULES, Rule
+from provisioner.severity import CONFIG, UNUSED
 from tests.test_floors import MODULES
 
 ONE_OF_TWO: Final = {"decode": "wording"}
@@ -28,5 +29,6 @@ def test_a_code_means_one_thing() -> None:
 
 def test_every_rule_has_a_code_of_its_own() -> None:
     """Two rules never share a code, nor a title."""
-    for values in ([rule.code for rule in RULES], [rule.title for rule in RULES]):
+    rules: tuple[Rule[Any], ...] = (*RULES, *REACH, *CONFIG, UNUSED)
+    for values in ([rule.code for rule in rules], [rule.title for rule in rules]):
         assert [value for value, number in Counter(values).items() if number > 1] == []

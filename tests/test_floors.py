@@ -20,7 +20,7 @@ FLOORS = (
     "pinned worlds inputs saved_plan subtract wording clients compare gate tokens",
     "decode rules documents impact approval acceptance inquiry drift holdings doctor schema bundle merge locations",
     "machines install machine severity",
-    "render desired",
+    "render desired alone",
     "plan",
     "apply judge report",
     "execution",

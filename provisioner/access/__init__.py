@@ -19,6 +19,7 @@ from provisioner.access._base import (
     ToolFinding,
     Why,
     apply_role,
+    depends_on_identity,
     reach,
 )
 from provisioner.access.checker import Checker, Decision, Step, connect, could_call, decide
@@ -47,6 +48,7 @@ __all__ = [
     "connect",
     "could_call",
     "decide",
+    "depends_on_identity",
     "difference",
     "matrix",
     "reach",

@@ -7,13 +7,16 @@ lib/auth/machineid/machineidv1 in github.com/gravitational/teleport.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from provisioner.model import Site
-from provisioner.rules import bots, exceptions, machines, matching, roles, servers, tests
+from provisioner.rules import bots, exceptions, machines, matching, reach, roles, servers, tests
 from provisioner.rules._base import Finding, Rule
+from provisioner.rules._ground import Ground, Writers, ground, writers
 
-RULES: Final[tuple[Rule, ...]] = (
+Found = tuple[Rule[Any], Finding]
+
+RULES: Final[tuple[Rule[Site], ...]] = (
     *roles.RULES,
     *matching.RULES,
     *exceptions.RULES,
@@ -22,13 +25,36 @@ RULES: Final[tuple[Rule, ...]] = (
     *machines.RULES,
     *tests.RULES,
 )
+"""What can be said of a site as it is read."""
+
+REACH: Final[tuple[Rule[Ground], ...]] = reach.RULES
+"""What can be said of a site without errors, once it is rendered."""
 
 
-def findings(site: Site) -> Iterator[tuple[Rule, Finding]]:
+def findings(site: Site) -> Iterator[Found]:
     """Yield everything that the rules have to say about `site`."""
     for rule in RULES:
         for finding in rule.find(site):
             yield rule, finding
 
 
-__all__ = ["RULES", "Finding", "Rule", "findings"]
+def reach_findings(on: Ground) -> Iterator[Found]:
+    """Yield everything that the rules have to say about where roles and bots get to."""
+    for rule in REACH:
+        for finding in rule.find(on):
+            yield rule, finding
+
+
+__all__ = [
+    "REACH",
+    "RULES",
+    "Finding",
+    "Found",
+    "Ground",
+    "Rule",
+    "Writers",
+    "findings",
+    "ground",
+    "reach_findings",
+    "writers",
+]

@@ -1,14 +1,15 @@
-"""What a rule is: a code, a severity, a sentence, and a function from a site to findings."""
+"""What a rule is: a code, a severity, a sentence, and a function from its subject to findings."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from provisioner.errors import Severity
-from provisioner.model import Site
+
+S = TypeVar("S")
 
 Path = tuple[str | int, ...]
 
@@ -40,10 +41,15 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule; `title` is what the documentation calls it."""
+class Rule(Generic[S]):
+    """One rule about subjects `S`; `title` is what the documentation calls it.
+
+    A `firm` rule cannot be configured: what it refuses can be neither rendered nor applied, or would
+    give away what provision promises of ownership and secrets.
+    """
 
     code: str
     severity: Severity
     title: str
-    find: Callable[[Site], Iterable[Finding]]
+    find: Callable[[S], Iterable[Finding]]
+    firm: bool = False

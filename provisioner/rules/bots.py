@@ -148,14 +148,14 @@ def _one_name_for_many(site: Site) -> Iterator[Finding]:
 
 RULES: Final = (
     Rule("PV130", "error", "unknown role", _unknown_role),
-    Rule("PV131", "error", "unknown MCP server", _unknown_server),
+    Rule("PV131", "error", "unknown MCP server", _unknown_server, firm=True),
     Rule("PV132", "error", "bot that names a generated role", _generated_role),
     Rule("PV133", "error", "bot name that begins with bot-", _bot_prefix),
     Rule("PV134", "error", "role named twice", _twice),
     Rule("PV135", "warning", "session longer than Teleport issues", _long_session),
     Rule("PV136", "error", "session of no length", _no_session),
     Rule("PV137", "error", "trait without values", _no_values),
-    Rule("PV138", "error", "client without identity", _no_identity),
-    Rule("PV139", "error", "unknown client format", _unknown_format),
-    Rule("PV140", "error", "one entry name for several servers", _one_name_for_many),
+    Rule("PV138", "error", "client without identity", _no_identity, firm=True),
+    Rule("PV139", "error", "unknown client format", _unknown_format, firm=True),
+    Rule("PV140", "error", "one entry name for several servers", _one_name_for_many, firm=True),
 )

@@ -67,7 +67,7 @@ def _roles(site: Site) -> Iterator[tuple[str, Role]]:
 
 
 RULES: Final = (
-    Rule("PV120", "error", "exception that cannot be worked out", _undecidable),
-    Rule("PV121", "error", "exception over unknown tools", _unknown_tools),
-    Rule("PV122", "error", "exception that leaves nothing", _nothing_left),
+    Rule("PV120", "error", "exception that cannot be worked out", _undecidable, firm=True),
+    Rule("PV121", "error", "exception over unknown tools", _unknown_tools, firm=True),
+    Rule("PV122", "error", "exception that leaves nothing", _nothing_left, firm=True),
 )

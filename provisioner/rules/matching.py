@@ -124,7 +124,7 @@ def _listed(path: Path, texts: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
 
 
 RULES: Final = (
-    Rule("PV103", "error", "wildcard key with another value", _half_wildcard),
+    Rule("PV103", "error", "wildcard key with another value", _half_wildcard, firm=True),
     Rule("PV106", "error", "pattern that Teleport cannot compile", _bad_pattern),
     Rule("PV107", "error", "half-anchored pattern", _half_anchored),
     Rule("PV108", "error", "alternatives outside of a group", _loosely_anchored),

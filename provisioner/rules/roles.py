@@ -224,9 +224,9 @@ RULES: Final = (
     Rule("PV111", "warning", "deny of labels and tools in one role", _deny_is_or),
     Rule("PV112", "error", "reserved role name", _reserved),
     Rule("PV113", "error", "role that expires under a bot", _expires_under_a_bot),
-    Rule("PV114", "error", "expires in the past", _expired),
+    Rule("PV114", "error", "expires in the past", _expired, firm=True),
     Rule("PV115", "error", "second factor for MCP sessions", _session_mfa),
-    Rule("PV116", "error", "option idp with role version v8", _idp),
+    Rule("PV116", "error", "option idp with role version v8", _idp, firm=True),
     Rule("PV117", "warning", "unknown role option", _unknown_option),
-    Rule("PV118", "error", "bad value of a role option", _bad_option),
+    Rule("PV118", "error", "bad value of a role option", _bad_option, firm=True),
 )

@@ -114,12 +114,12 @@ def _apps(site: Site) -> Iterator[tuple[Path, str, App]]:
 
 
 RULES: Final = (
-    Rule("PV150", "error", "app with no way in, or with two", _one_way_in),
-    Rule("PV151", "error", "command without host user", _no_host_user),
-    Rule("PV152", "error", "command settings on a uri", _only_for_commands),
-    Rule("PV153", "error", "uri that is not MCP", _bad_uri),
-    Rule("PV154", "error", "literal value in a header", _secret_header),
+    Rule("PV150", "error", "app with no way in, or with two", _one_way_in, firm=True),
+    Rule("PV151", "error", "command without host user", _no_host_user, firm=True),
+    Rule("PV152", "error", "command settings on a uri", _only_for_commands, firm=True),
+    Rule("PV153", "error", "uri that is not MCP", _bad_uri, firm=True),
+    Rule("PV154", "error", "literal value in a header", _secret_header, firm=True),
     Rule("PV155", "warning", "certificate not verified", _unverified),
-    Rule("PV156", "error", "label that is not yours to write", _own_label),
+    Rule("PV156", "error", "label that is not yours to write", _own_label, firm=True),
     Rule("PV157", "error", "setting without effect", _ownerless_extras),
 )

@@ -56,8 +56,8 @@ def _bad_pattern(site: Site) -> Iterator[Finding]:
 
 
 RULES: Final = (
-    Rule("PV302", "error", "test of no bot", _nobody),
-    Rule("PV303", "error", "test of no MCP server", _nowhere),
-    Rule("PV304", "error", "test that asks nothing", _nothing),
-    Rule("PV305", "error", "test with a broken pattern", _bad_pattern),
+    Rule("PV302", "error", "test of no bot", _nobody, firm=True),
+    Rule("PV303", "error", "test of no MCP server", _nowhere, firm=True),
+    Rule("PV304", "error", "test that asks nothing", _nothing, firm=True),
+    Rule("PV305", "error", "test with a broken pattern", _bad_pattern, firm=True),
 )

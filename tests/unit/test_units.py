@@ -91,3 +91,11 @@ def test_not_a_version() -> None:
     """Text that does not begin with a number is no version."""
     with pytest.raises(ValueError, match="version"):
         units.version("latest")
+
+
+def test_days() -> None:
+    """A day is written in one way, and exists."""
+    assert units.day("2028-02-29").isoformat() == "2028-02-29"
+    for text in ("2027-02-29", "20270228", "2027-W08-7", "2027-2-28", "2027-02-28T00:00:00Z", ""):
+        with pytest.raises(ValueError, match="day"):
+            units.day(text)

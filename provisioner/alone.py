@@ -1,0 +1,72 @@
+"""A site judged alone, once it is rendered: where its roles get to, and its access tests.
+
+Roles and bots of others are not in it, so a plan judges the access tests again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from provisioner import diagnostics, severity
+from provisioner.acceptance import Test, results
+from provisioner.change import TestResult
+from provisioner.errors import Problem
+from provisioner.lock import Lock
+from provisioner.model import Site
+from provisioner.redaction import excerpted
+from provisioner.resource import Resource
+from provisioner.rules import Found, ground, reach_findings, writers
+from provisioner.source import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is wrong with a site as far as it can be seen alone, and what its tests came to."""
+
+    problems: tuple[Problem, ...]
+    tests: tuple[TestResult, ...]
+
+
+def judge_alone(
+    site: Site,
+    document: Document,
+    resources: Sequence[Resource],
+    tests: Iterable[Test],
+    lock: Lock,
+) -> Judgement:
+    """Hold a site without errors against the rules about reach, and its tests against its world."""
+    on = ground(site, resources, writers(lock))
+    reach = tuple(reach_findings(on))
+    found = [*reach]
+    if site.rules.suppress:
+        found += severity.unused(site, [*severity.findings(site), *reach])
+    tested = results(tests, on.world)
+    problems = [*told(severity.judged(site, found), document), *_failed(tested)]
+    return Judgement(excerpted(problems, document), tested)
+
+
+def told(found: Iterable[Found], document: Document) -> Iterator[Problem]:
+    """Yield findings as problems of a document; of many of one kind, the first and their number."""
+    return diagnostics.told(found, lambda each: each[0].code, partial(_problem, document))
+
+
+def _problem(document: Document, found: Found) -> Problem:
+    rule, finding = found
+    locate = document.key_place if finding.on_key else document.place
+    at, related = locate(finding.path), tuple(map(document.key_place, finding.related))
+    return Problem(rule.code, rule.severity, finding.message, finding.cure, at, related)
+
+
+def _failed(tested: Iterable[TestResult]) -> Iterator[Problem]:
+    for result in tested:
+        if result.state != "passed":
+            failed = result.state == "failed"
+            yield Problem(
+                "PV300" if failed else "PV301",
+                "error" if failed else "warning",
+                f"access test `{result.name}` {result.state}: {'; '.join(result.reasons)}",
+                "judged on this site alone: roles and bots of others are not in it",
+                result.at,
+            )
