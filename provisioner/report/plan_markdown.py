@@ -13,7 +13,7 @@ from html import escape
 from typing import Final
 
 from provisioner.change import Op, Plan
-from provisioner.errors import Problem
+from provisioner.errors import Problem, ProvisionError, SiteError
 from provisioner.report import _access
 from provisioner.report._base import Row, on_agents, rows
 from provisioner.report._markdown import code, fenced, prose, sentence
@@ -31,6 +31,7 @@ SUMMARY: Final = 1_000_000
 _NAME: Final = 300  # characters of a name; those of Teleport have at most 253
 _LINE: Final = 2_000  # characters of a line in a fence
 _TOOLS: Final = 50  # in one cell
+_REASONS: Final = 20  # why a site cannot be planned
 _CUT: Final = 1_500  # bytes that are kept free to say what was cut
 _URL: Final = re.compile(r"https?://[^\s<>]+")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._:-]")
@@ -60,12 +61,23 @@ def text(plan: Plan, options: Sequence[str] = (), *, room: int = COMMENT, whole:
     return "\n".join([*head, *cut, *blocks, *end]) + "\n"
 
 
+def failed(file: str, error: ProvisionError) -> str:
+    """Return what keeps a site from being planned, in place of its plan."""
+    problems = error.problems if isinstance(error, SiteError) else ()
+    reasons = [f"- {_problem(problem)}" for problem in problems[:_REASONS]]
+    if len(problems) > _REASONS:
+        reasons.append(f"- and {len(problems) - _REASONS:,} more")
+    said = f"{error.message}. {error.hint}" if error.hint else error.message
+    head = (f"### {_name(file)} \N{MIDDLE DOT} cannot be planned", "")
+    return "\n".join([*head, *(reasons or [_item("", said)])]) + "\n"
+
+
 def _head(plan: Plan) -> Iterator[str]:
     yield marker(plan)
     if not stops(plan):
         yield f"<!-- digest={plan.digest} -->"
     where = f"{_name(plan.site)} on {_name(plan.cluster.name)}"
-    yield f"### {where} \N{MIDDLE DOT} {outcome(plan)}"
+    yield f"### {where} \N{MIDDLE DOT} {prose(outcome(plan))}"
     yield ""
     yield f"{'; '.join(facts(plan))}."
 

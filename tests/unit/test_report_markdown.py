@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,14 +10,14 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from provisioner.change import Access, AccessRow, Change, ClusterInfo, Field, Key, Op, Plan
+from provisioner.change import Access, AccessRow, ClusterInfo, Plan
 from provisioner.change import TestResult as Result
-from provisioner.errors import Place, Problem
-from provisioner.plan import plan
+from provisioner.errors import FileError, Place, Problem, SiteError
 from provisioner.report import plan_markdown
 from provisioner.report._markdown import code, fenced, prose, sentence
 from provisioner.terminal import visible
-from tests.bodies import CLUSTER, bot, desired, live, role
+from tests.bodies import bot, role
+from tests.plans import EVERYTHING, HOSTILE, made, spoiled
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 OURS = re.compile(
@@ -28,44 +27,6 @@ OURS = re.compile(
 REFERENCES = re.compile(r"[@#!~%&$\[](?=[\w\"])|GH-\d|://")
 WORDS = ("text", "code_inline", "softbreak", "text_special")
 ALERTS = ("[!CAUTION]", "[!NOTE]")
-HOSTILE = (
-    "@everyone", "#1", "org/repo#1", "GH-12", "!5", "[x](https://evil.example)", "https://evil.example",
-    "www.evil.example", "<img src=x onerror=alert(1)>", "<!--", "-->", "</details>", "</code>", "`", "```",
-    "~~~", "````\n", "|", "\\|", "a|b", "**x**", "_x_", "\n\n# x", "\n/close", "\x1b[31m", "\u202e", "&lt;",
-    "$x$", "- x", "> x", "{{ x }}", "\U0001f600", "``` \n</details>\n\n@team",
-)  # fmt: skip
-
-
-def made(*wanted: dict[str, Any], existing: tuple[dict[str, Any], ...] = (), **how: Any) -> Plan:
-    return plan(desired(*wanted), live(*existing), CLUSTER, **how)
-
-
-def spoiled(text: str) -> Plan:
-    """Return a plan in which all that can come from a site or a server is `text`."""
-    at = Place(text, 1, 1)
-    rows = [AccessRow(True, text, text, kind, text, text, text, text) for kind in KINDS]
-    field = Field(text, text, text, (), ())
-    changes = [
-        Change(op, Key("app", text), fields=(field,), at=at, reason=text, hint=text) for op in Op
-    ]
-    return Plan(
-        site=text,
-        file=text,
-        cluster=ClusterInfo(text, text, via=text),
-        prune=True,
-        changes=tuple(change for change in changes if not change.op.is_note),
-        notes=tuple(change for change in changes if change.op.is_note),
-        problems=tuple(Problem("PV1", severity, text, text, at) for severity in SEVERITIES),
-        digest="a-b-c",
-        unchanged=1,
-        scope=("role",),
-        access=Access((*rows, replace(rows[0], gained=False)), unknown=(text,), other_apps=((text, text),)),
-        tests=tuple(Result(text, "failed", (text,), at, was) for was in (True, False)),
-    )  # fmt: skip
-
-
-KINDS: tuple[Any, ...] = ("tool", "pattern", "session")
-SEVERITIES: tuple[Any, ...] = ("error", "warning", "info")
 
 
 def leaves(text: str) -> Iterator[Token]:
@@ -77,20 +38,6 @@ def leaves(text: str) -> Iterator[Token]:
 def shape(text: str) -> list[str]:
     """Return the structure of a document without what it says; code spans are words of it."""
     return [token.type for token in leaves(text) if token.type not in WORDS]
-
-
-EVERYTHING = made(
-    role(),
-    role("eq"),
-    bot(roles=["dev"]),
-    bot("theirs", roles=["dev"]),
-    existing=(
-        role(allow={"mcp": {"tools": ["x"]}}),
-        role("eq", labels={}),
-        role("gone"),
-        bot("theirs", labels={}),
-    ),
-)
 
 
 def test_the_whole_of_a_small_plan() -> None:
@@ -373,3 +320,17 @@ def test_every_change_is_told_once() -> None:
     for change in (*EVERYTHING.changes, *EVERYTHING.notes):
         assert text.count(f"\n- `{change.op.symbol}` `{change.key}`") == 1
         assert text.count(f"{change.key}</code></summary>") == 1
+
+
+def test_a_site_that_cannot_be_planned() -> None:
+    """In place of a plan stand the reasons, bounded and escaped like everything else."""
+    place = Place("b.yaml", 3, 1)
+    problems = tuple(Problem(f"PV{n}", "error", "@x", "<b>", place) for n in range(30))
+    text = plan_markdown.failed("b.yaml", SiteError(problems))
+    assert text.startswith("### `b.yaml` · cannot be planned\n\n- `b.yaml:3:1` error PV0: ")
+    assert text.count("\n- `b.yaml:3:1` error") == 20
+    assert text.endswith("\n- and 10 more\n")
+    assert_inert(text)
+    assert plan_markdown.failed("c", FileError("c: no file", hint="check the path")) == (
+        "### `c` · cannot be planned\n\n- c: no file. check the path\n"
+    )

@@ -1,0 +1,142 @@
+"""One plan or several: how they are made, told in each format, and what they come to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+import click
+
+from provisioner import workflow
+from provisioner.change import Plan
+from provisioner.cli import _base
+from provisioner.errors import ProvisionError, Refused, SiteError
+from provisioner.report import plan_html, plan_json, plan_markdown, plan_text, plans
+from provisioner.templates import Templates
+from provisioner.terminal import Paint
+
+F = TypeVar("F", bound=Callable[..., object])
+
+Found = Mapping[str, Plan | ProvisionError]
+"""What became of each site file, by its path as it was given."""
+
+_WORST_FIRST: Final = (1, 4, 3, 2)
+
+
+def sites_argument(function: F) -> F:
+    """Add the argument SITE, which can be given several times."""
+    return click.argument("sites", metavar="[SITE]...", type=click.Path(path_type=Path), nargs=-1)(
+        function
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How plans are told: painted how, with which options to apply them, and where all of it is."""
+
+    paint: Paint
+    options: tuple[str, ...]
+    templates: Templates
+    whole: str = ""
+
+
+def make(
+    sites: Sequence[Path], reach: _base.Reach, templates: Templates, *, prune: bool
+) -> dict[str, Plan | ProvisionError]:
+    """Plan each site, one after the other; the one of `PROVISION_SITE` or `site.yaml` if none is given.
+
+    What keeps one of several from being planned is a result, and told on stderr at once. Raises
+    what planning raises if there is only one.
+    """
+    files = sites or (Path(os.environ.get("PROVISION_SITE", "site.yaml")),)
+    if len(files) == 1:
+        return {str(files[0]): _plan(files[0], reach, templates, prune=prune)}
+    found: dict[str, Plan | ProvisionError] = {}
+    for file in files:
+        try:
+            found[str(file)] = _plan(file, reach, templates, prune=prune)
+        except ProvisionError as error:
+            _base.show_error(error)
+            found[str(file)] = error
+    return found
+
+
+def made(found: Found) -> list[Plan]:
+    """Return the plans that could be made."""
+    return [each for each in found.values() if isinstance(each, Plan)]
+
+
+def exit_code(found: Found, *, detailed: bool) -> int:
+    """Return the worst of all exit codes: 1 before 4 before 3 before 2 before 0."""
+    codes = {_code(each, detailed=detailed) for each in found.values()}
+    return next((code for code in _WORST_FIRST if code in codes), 0)
+
+
+def text(found: Found, manner: Manner) -> str:
+    """Return plans for people, and an overview of them if there are several."""
+    shown = [plan_text.text(plan, manner.paint, manner.options) for plan in made(found)]
+    if len(found) > 1:
+        shown.append(plans.text(found, manner.paint) + "\n")
+    return "\n".join(shown)
+
+
+def as_json(found: Found, _: Manner) -> str:
+    """Return one plan as its document, several as a list under `plans`."""
+    now = datetime.now(UTC)
+    if len(found) == 1:
+        return "".join(f"{plan_json.as_json(plan, now)}\n" for plan in made(found))
+    document = {
+        "format_version": "1.0",
+        "plans": [plan_json.document(plan, now) for plan in made(found)],
+        "failed": [
+            {"file": file, "message": error.message, "hint": error.hint}
+            for file, error in found.items()
+            if isinstance(error, ProvisionError)
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False, default=repr) + "\n"
+
+
+def markdown(found: Found, manner: Manner, *, room: int = plan_markdown.COMMENT) -> str:
+    """Return plans for a pull request, which share its room."""
+    return "\n".join(
+        plan_markdown.failed(file, each)
+        if isinstance(each, ProvisionError)
+        else plan_markdown.text(each, manner.options, room=room // len(found), whole=manner.whole)
+        for file, each in found.items()
+    )
+
+
+def html(found: Found, manner: Manner) -> str:
+    """Return the page of a plan."""
+    return "".join(plan_html.page(plan, manner.templates, manner.options) for plan in made(found))
+
+
+FORMATS: Final[Mapping[str, Callable[[Found, Manner], str]]] = {
+    "text": text,
+    "json": as_json,
+    "markdown": markdown,
+    "html": html,
+}
+
+
+def _plan(file: Path, reach: _base.Reach, templates: Templates, *, prune: bool) -> Plan:
+    prepared = workflow.prepare(file, templates)
+    live = reach.open()
+    with reach.teller:
+        return workflow.make_plan(prepared, live, prune=prune)
+
+
+def _code(found: Plan | ProvisionError, *, detailed: bool) -> int:
+    if isinstance(found, ProvisionError):
+        return found.exit_code
+    if any(problem.severity == "error" for problem in found.problems):
+        return SiteError.exit_code
+    if any(test.state != "passed" for test in found.tests):
+        return Refused.exit_code
+    return 2 if detailed and found.changes else 0
