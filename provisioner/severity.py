@@ -65,7 +65,7 @@ def _is_over(each: Suppression, today: date | None = None) -> bool:
 
 
 def _unknown_code(site: Site) -> Iterator[Finding]:
-    known = _known()
+    known = rules()
     for path, code in _codes(site):
         if code not in known and not _is_about_reading(code):
             yield Finding(
@@ -79,7 +79,7 @@ def _unknown_code(site: Site) -> Iterator[Finding]:
 
 
 def _fixed_code(site: Site) -> Iterator[Finding]:
-    known = _known()
+    known = rules()
     for path, code in _codes(site):
         rule = known.get(code)
         if _is_about_reading(code) or (rule and rule.firm):
@@ -108,7 +108,7 @@ def _expired(site: Site) -> Iterator[Finding]:
 
 def _unused(subject: tuple[Site, tuple[Found, ...]]) -> Iterator[Finding]:
     site, found = subject
-    known = _known()
+    known = rules()
     for index, each in _suppressions(site):
         in_force = each.code in known and not known[each.code].firm and not _is_over(each)
         if in_force and not any(_covers(each, rule, finding) for rule, finding in found):
@@ -130,9 +130,10 @@ def _is_about_reading(code: str) -> bool:
     return code.startswith("PV0") and len(code) == len("PV000") and code[2:].isdigit()
 
 
-def _known() -> Mapping[str, Rule[Any]]:
-    rules: tuple[Rule[Any], ...] = (*RULES, *REACH, *CONFIG, UNUSED)
-    return {rule.code: rule for rule in rules}
+def rules() -> Mapping[str, Rule[Any]]:
+    """Return every rule by its code."""
+    every: tuple[Rule[Any], ...] = (*RULES, *REACH, *CONFIG, UNUSED)
+    return {rule.code: rule for rule in every}
 
 
 CONFIG: Final[tuple[Rule[Site], ...]] = (

@@ -8,12 +8,16 @@ import click
 
 from provisioner import diagnostics, workflow
 from provisioner.cli import _base
+from provisioner.report import check_junit, check_sarif
 from provisioner.terminal import visible
 
 
 @click.command("check", short_help="Judge a site file alone.")
 @_base.site_argument
-@click.option("--format", "layout", type=click.Choice(["text", "json", "github"]), default="text")
+@click.option(
+    "--format", "layout", type=click.Choice(["text", "json", "github", "sarif", "junit"]),
+    default="text",
+)  # fmt: skip
 @_base.templates_option
 @_base.color_option
 def command(site: Path, layout: str, templates: Path | None, color: str) -> int:
@@ -24,6 +28,10 @@ def command(site: Path, layout: str, templates: Path | None, color: str) -> int:
     checked = workflow.examine(site, _base.load_templates(templates))
     if layout == "json":
         click.echo(diagnostics.as_json(checked.problems))
+    elif layout == "sarif":
+        click.echo(check_sarif.text(checked.problems, str(site)))
+    elif layout == "junit":
+        click.echo(check_junit.text(checked.problems, checked.tests, str(site)))
     elif layout == "github":
         if checked.problems:
             click.echo(diagnostics.github(checked.problems))

@@ -104,3 +104,29 @@ def test_colors(
         monkeypatch.setenv(name, value)
     site.write_text("a")
     assert ("\x1b[" in run("check", *options).out) is colored
+
+
+TESTED = """\
+mcp_servers: {files: {labels: {env: dev}, tools: [read_file]}}
+tests:
+  reads: {bot: ci, server: files, allow: [read_file]}
+  nobody reads: {bots: '*', server: files, deny: ['read_*']}
+"""
+
+
+def test_junit(run: Run, site: Path) -> None:
+    """Access tests are cases of a JUnit report; a failed one fails the command as well."""
+    site.write_text(site.read_text() + TESTED)
+    ran = run("check", "--format", "junit")
+    assert ran.code == 1
+    assert ran.out.count("<testcase") == 3
+    assert ran.out.count("<failure") == 1
+    assert 'name="nobody reads" file="site.yaml" line="11"' in ran.out
+
+
+def test_sarif(run: Run, site: Path) -> None:
+    """Problems are results of a SARIF document, on stdout and alone."""
+    site.write_text(site.read_text() + "nonsense: 1\n")
+    ran = run("check", "--format", "sarif")
+    assert (ran.code, ran.err) == (1, "")
+    assert [result["ruleId"] for result in json.loads(ran.out)["runs"][0]["results"]] == ["PV040"]
