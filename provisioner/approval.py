@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from provisioner.change import Change, Inputs, Op, Plan
+from provisioner.change import Change, Inputs, Key, Op, Plan
 from provisioner.errors import Stale
 from provisioner.saved_plan import Approved, ApprovedChange
 from provisioner.terminal import visible
@@ -87,6 +87,8 @@ def _uncovered(plan: Plan, approved: Approved) -> Iterator[str]:
         return
     if approved.prune is not plan.prune:
         yield f"the plan is one {_mode(approved.prune)}, this is one {_mode(plan.prune)}"
+    if approved.only != plan.only:
+        yield f"the plan is of {_part(approved.only)}, this is of {_part(plan.only)}"
     for change in plan.changes:
         if (then := approved.changes.get(str(change.key))) is None:
             yield f"not approved: {_what(change)}"
@@ -103,6 +105,10 @@ def _uncovered(plan: Plan, approved: Approved) -> Iterator[str]:
 
 def _mode(prune: bool) -> str:
     return "with pruning" if prune else "without pruning"
+
+
+def _part(only: Sequence[Key]) -> str:
+    return ", ".join(map(str, only)) or "the whole site"
 
 
 def _more_access(plan: Plan, approved: Approved) -> Iterator[str]:

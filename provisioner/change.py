@@ -20,6 +20,12 @@ class Key:
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
 
+    @classmethod
+    def of(cls, text: str) -> Key:
+        """Return the key that is written `KIND/NAME`; without a slash, it has no name."""
+        kind, _, name = text.partition("/")
+        return cls(kind, name)
+
 
 class Op(StrEnum):
     """The operations of a plan, then its notes, which are said to the reader and done to nobody."""
@@ -165,6 +171,16 @@ class Access:
     unknown: tuple[str, ...] = ()
     other_apps: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def told(self) -> tuple[AccessRow, ...]:
+        """The rows that people count: that a bot may connect goes without saying where it has a tool."""
+        named = {(row.gained, row.bot, row.server) for row in self.rows if row.kind != "session"}
+        return tuple(
+            row
+            for row in self.rows
+            if row.kind != "session" or (row.gained, row.bot, row.server) not in named
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
@@ -181,7 +197,11 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The difference between a site and a cluster, ready to be judged, shown and applied."""
+    """The difference between a site and a cluster, ready to be judged, shown and applied.
+
+    `owned` counts what is live, ours and in scope. `only`, unless empty, are the keys that somebody
+    asked for: then this is a part of the whole plan.
+    """
 
     site: str
     file: str
@@ -196,6 +216,8 @@ class Plan:
     access: Access = Access()
     tests: tuple[TestResult, ...] = ()
     inputs: Inputs | None = None
+    owned: int = 0
+    only: tuple[Key, ...] = ()
 
     @property
     def approval(self) -> str:
@@ -203,7 +225,7 @@ class Plan:
         return approval(
             self.site,
             self.cluster.name,
-            self.prune,
+            [self.prune, [str(key) for key in self.only]] if self.only else self.prune,
             [change.approved for change in self.changes],
             [astuple(row) for row in self.access.rows],
             [[test.name, test.state] for test in self.tests],

@@ -13,7 +13,7 @@ here knows how a cluster is reached, and deleting is planning with less desired.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -25,6 +25,7 @@ from provisioner.errors import WrongVersion
 from provisioner.holdings import dangling, foreign_bot, refused_by_dangling, roles_of, still_held
 from provisioner.impact import impact, live_world, outcome
 from provisioner.kinds import KINDS
+from provisioner.part import part, require_known
 from provisioner.resource import Resource
 from provisioner.tokens import allowed
 from provisioner.values import sha256
@@ -35,12 +36,17 @@ _DOWNGRADED: Final = "teleport.internal/downgraded"
 
 
 def plan(
-    desired: Desired, live: Iterable[Resource], cluster: ClusterInfo, *, prune: bool = False
+    desired: Desired,
+    live: Iterable[Resource],
+    cluster: ClusterInfo,
+    *,
+    prune: bool = False,
+    only: Collection[Key] = (),
 ) -> Plan:
-    """Return the plan that brings `live` to `desired`.
+    """Return the plan that brings `live` to `desired`, or the part of it that `only` names.
 
     Raises WrongVersion when the cluster serves a downgraded copy of something we manage: writing
-    that back would lose what the copy does not show.
+    that back would lose what the copy does not show; and Missing for a name that nothing has.
     """
     known = {resource.key: resource for resource in live}
     wanted = {resource.key: resource for resource in desired.resources}
@@ -50,6 +56,9 @@ def plan(
         *_no_longer_in_the_site(wanted, known, desired, prune=prune),
         *_of_others(wanted, known, desired, prune=prune),
     ]
+    if only:
+        require_known(only, wanted.keys() | known.keys())
+        found = part(found, only)
     found = _with_consequences(found, known)
     changes = tuple(sorted((c for c in found if not c.op.is_note), key=_position))
     after = outcome(known, changes)
@@ -64,10 +73,12 @@ def plan(
         notes=tuple(sorted((c for c in found if c.op.is_note), key=_note_position)),
         problems=tuple(unmet(desired, known, found)),
         digest=_sides(desired, known),
-        unchanged=len(wanted) - len({c.key for c in found if c.key in wanted}),
+        unchanged=_unchanged(wanted, found, only),
         scope=desired.kinds,
         access=access,
         tests=tests,
+        owned=_owned(known, desired),
+        only=tuple(sorted(only)),
     )
     return replace(made, digest=f"{made.digest}-{made.approval}")
 
@@ -80,6 +91,17 @@ def stage(change: Change) -> int:
     if change.key.kind == "bot" and set(roles_of(change.before)) - set(roles_of(change.after)):
         return _TAKES
     return level
+
+
+def _unchanged(wanted: Iterable[Key], found: Iterable[Change], only: Collection[Key]) -> int:
+    """Return how many resources of the site, or of the part of it, have no line in the plan."""
+    told = {line.key for line in found}
+    return sum(key not in told and (not only or key in only) for key in wanted)
+
+
+def _owned(known: Mapping[Key, Resource], desired: Desired) -> int:
+    ours = (key for key, live in known.items() if live.owner == desired.site)
+    return sum(key.kind in desired.kinds for key in ours)
 
 
 def _of_the_site(

@@ -150,7 +150,10 @@ class Problem(_Part):
 
 
 class Summary(_Part):
-    """How many changes and notes of each kind there are; what is not said is 0."""
+    """How many changes and notes of each kind there are; what is not said is 0.
+
+    `owned` is how much is live and ours in all that is in scope.
+    """
 
     create: _Count = 0
     update: _Count = 0
@@ -162,10 +165,11 @@ class Summary(_Part):
     orphan: _Count = 0
     unowned: _Count = 0
     unchanged: _Count
+    owned: _Count
 
 
 class Document(_Part):
-    """A plan: what it takes to bring a cluster to a site."""
+    """A plan: what it takes to bring a cluster to a site, or to a part of it, `only`, unless empty."""
 
     format_version: Annotated[str, Field(pattern=r"^1\.[0-9]+$")]
     tool: str
@@ -174,6 +178,7 @@ class Document(_Part):
     file: str
     cluster: Cluster
     mode: Literal["apply", "prune"]
+    only: list[str]
     inputs: Inputs
     scope: list[str]
     access: Access

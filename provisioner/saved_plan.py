@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from provisioner import jsonfile, units
-from provisioner.change import AccessRow, Inputs, approval
+from provisioner.change import AccessRow, Inputs, Key, approval
 from provisioner.errors import FileError
 from provisioner.plan_format import FORMAT_VERSION, Change, Document, Row
 from provisioner.values import Body, Plain, freeze, sha256
@@ -49,6 +49,7 @@ class Approved:
     file: str
     cluster: str
     prune: bool
+    only: tuple[Key, ...]
     created_at: datetime
     inputs: Inputs
     digest: str
@@ -104,6 +105,7 @@ def _approved(document: Document) -> Approved:
         file=document.file,
         cluster=document.cluster.name,
         prune=document.mode == "prune",
+        only=tuple(map(Key.of, document.only)),
         created_at=units.moment(document.created_at),
         inputs=Inputs(inputs.site_sha256, inputs.templates_sha256, inputs.tools_lock_sha256),
         digest=document.digest,
@@ -122,10 +124,11 @@ def _require_own_digest(document: Document) -> None:
     rows = [[True, *_row(row)] for row in access.gained] + [
         [False, *_row(row)] for row in access.lost
     ]
+    prune = document.mode == "prune"
     whole = approval(
         document.site,
         document.cluster.name,
-        document.mode == "prune",
+        [prune, document.only] if document.only else prune,
         [[each.action, each.id, each.before or {}, each.after or {}] for each in document.changes],
         rows,
         [[test.name, test.state] for test in document.tests],

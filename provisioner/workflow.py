@@ -7,7 +7,7 @@ the shell above shows what comes back.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Final
 from provisioner import execution, files, pinned, severity, sitefile
 from provisioner.acceptance import Test
 from provisioner.alone import judge_alone, told
-from provisioner.change import ClusterInfo, Event, Inputs, Plan, TestResult
+from provisioner.change import ClusterInfo, Event, Inputs, Key, Plan, TestResult
 from provisioner.cluster import Cluster, Scope, WritableCluster
 from provisioner.decode import decode
 from provisioner.desired import Declared, Desired, Excepting
@@ -169,9 +169,11 @@ def _custom_templates(site: Site, path: Path) -> Mapping[str, str]:
     }
 
 
-def make_plan(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Plan:
+def make_plan(
+    prepared: Prepared, cluster: Cluster, *, prune: bool, only: Collection[Key] = ()
+) -> Plan:
     """Read the cluster and plan. Raises WrongVersion before it reads, and ClusterError."""
-    return plan_for(prepared, look(prepared, cluster, prune=prune), prune=prune)
+    return plan_for(prepared, look(prepared, cluster, prune=prune), prune=prune, only=only)
 
 
 def look(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Seen:
@@ -182,9 +184,9 @@ def look(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Seen:
     return Seen(info, tuple(resource(body) for body in live))
 
 
-def plan_for(prepared: Prepared, seen: Seen, *, prune: bool) -> Plan:
+def plan_for(prepared: Prepared, seen: Seen, *, prune: bool, only: Collection[Key] = ()) -> Plan:
     """Plan from what was seen. Raises WrongVersion for a copy downgraded for an older tctl."""
-    made = plan(_desired(prepared), seen.live, seen.info, prune=prune)
+    made = plan(_desired(prepared), seen.live, seen.info, prune=prune, only=only)
     unmet = excerpted(made.problems, prepared.document)
     return replace(made, problems=(*prepared.warnings, *unmet), inputs=prepared.inputs)
 
@@ -198,7 +200,7 @@ def carry_out(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Event]:
     """Apply a judged plan and read back what became of it. Raises what `execution` does."""
-    replan = partial(make_plan, prepared, cluster, prune=made.prune)
+    replan = partial(make_plan, prepared, cluster, prune=made.prune, only=made.only)
     return execution.carry_out(made, cluster, replan, pauses=pauses, sleep=sleep)
 
 

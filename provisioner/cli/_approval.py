@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from provisioner import files, saved_plan, units
 from provisioner.approval import require_current
-from provisioner.change import Plan
+from provisioner.change import Key, Plan
 from provisioner.cli import _base
 from provisioner.errors import Stale
 from provisioner.saved_plan import Approved
@@ -52,13 +52,18 @@ class Approval:
             return given
         return Path(self.approved.file)
 
-    def prune(self, *, given: bool) -> bool:
-        """Return whether to prune, which a plan in a file has said. Raises click.UsageError."""
+    def mode(self, prune: bool, only: tuple[Key, ...]) -> tuple[bool, tuple[Key, ...]]:
+        """Return whether to prune, and what part to plan, which a plan in a file has said.
+
+        Raises click.UsageError.
+        """
         if self.approved is None:
-            return given
-        if given:
-            raise click.UsageError("--prune cannot be added to --plan: make the plan with --prune")
-        return self.approved.prune
+            return prune, only
+        if prune or only:
+            raise click.UsageError(
+                "--plan says whether to prune, and what: make the plan with --prune or --only"
+            )
+        return self.approved.prune, self.approved.only
 
     @property
     def digest(self) -> str | None:

@@ -14,9 +14,11 @@ import click
 
 import provisioner
 from provisioner import diagnostics, files, terminal
+from provisioner.change import Key
 from provisioner.cli._teller import Teller
 from provisioner.cluster import Cluster, WritableCluster
 from provisioner.errors import ProvisionError, SiteError
+from provisioner.kinds import KINDS
 from provisioner.local import LocalCluster
 from provisioner.snapshot import parse
 from provisioner.tctl import Tctl, TctlOptions
@@ -139,6 +141,26 @@ def cluster_options(function: Callable[..., int]) -> Callable[..., int]:
     for option in _CLUSTER_OPTIONS:
         with_reach = option(with_reach)
     return with_reach
+
+
+def _keys(_ctx: click.Context, _param: click.Parameter, words: tuple[str, ...]) -> tuple[Key, ...]:
+    """Return words such as `role/dev` as keys. Raises click.BadParameter."""
+    keys = tuple(Key.of(word) for word in words)
+    for key in keys:
+        if key.kind not in KINDS or not key.name:
+            raise click.BadParameter(f"{str(key)!r}: expected KIND/NAME, of {', '.join(KINDS)}")
+    return keys
+
+
+def only_option(function: F) -> F:
+    """Add --only."""
+    return click.option(
+        "--only",
+        multiple=True,
+        callback=_keys,
+        metavar="KIND/NAME",
+        help="Plan this part of SITE, with what it needs. Can be given several times.",
+    )(function)
 
 
 def color_option(function: F) -> F:

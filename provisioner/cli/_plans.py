@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import click
 
 from provisioner import workflow
-from provisioner.change import Plan
+from provisioner.change import Key, Plan
 from provisioner.cli import _base
 from provisioner.errors import ProvisionError, Refused, SiteError
 from provisioner.report import plan_html, plan_json, plan_markdown, plan_text, plans
@@ -46,16 +46,21 @@ class Manner:
 
 
 def make(
-    sites: Sequence[Path], reach: _base.Reach, templates: Templates, *, prune: bool
+    sites: Sequence[Path],
+    reach: _base.Reach,
+    templates: Templates,
+    *,
+    prune: bool,
+    only: Collection[Key] = (),
 ) -> dict[str, Plan | ProvisionError]:
     """Plan each site, one after the other; the one of `PROVISION_SITE` or `site.yaml` if none is given.
 
-    What keeps one of several from being planned is a result, and told on stderr at once. Raises
-    what planning raises if there is only one.
+    Of one site `only` a part can be planned. What keeps one of several from being planned is a
+    result, and told on stderr at once. Raises what planning raises if there is only one.
     """
     files = sites or (Path(os.environ.get("PROVISION_SITE", "site.yaml")),)
     if len(files) == 1:
-        return {str(files[0]): _plan(files[0], reach, templates, prune=prune)}
+        return {str(files[0]): _plan(files[0], reach, templates, prune=prune, only=only)}
     found: dict[str, Plan | ProvisionError] = {}
     for file in files:
         try:
@@ -125,11 +130,18 @@ FORMATS: Final[Mapping[str, Callable[[Found, Manner], str]]] = {
 }
 
 
-def _plan(file: Path, reach: _base.Reach, templates: Templates, *, prune: bool) -> Plan:
+def _plan(
+    file: Path,
+    reach: _base.Reach,
+    templates: Templates,
+    *,
+    prune: bool,
+    only: Collection[Key] = (),
+) -> Plan:
     prepared = workflow.prepare(file, templates)
     live = reach.open()
     with reach.teller:
-        return workflow.make_plan(prepared, live, prune=prune)
+        return workflow.make_plan(prepared, live, prune=prune, only=only)
 
 
 def _code(found: Plan | ProvisionError, *, detailed: bool) -> int:

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from provisioner import outdir, workflow
-from provisioner.change import Event, Plan
+from provisioner.change import Event, Key, Plan
 from provisioner.cli import _base
 from provisioner.cli._approval import Approval, approval_options
+from provisioner.cli._limits import complete, limits_options
 from provisioner.cluster import WritableCluster
 from provisioner.errors import Refused
-from provisioner.judge import MAX_DELETES, Limits, judge
+from provisioner.judge import Limits, judge
 from provisioner.report import outcome, plan_text
 from provisioner.terminal import Paint, visible
 from provisioner.workflow import Prepared
@@ -24,10 +25,8 @@ from provisioner.workflow import Prepared
 @click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can be asked.")
 @click.option("--prune", is_flag=True, help="Delete and revoke what is ours and no longer in SITE.")
 @approval_options
-@click.option(
-    "--max-deletes", type=click.IntRange(min=0), default=MAX_DELETES, show_default=True,
-    help="How many deletions and revoked grants are allowed.",
-)  # fmt: skip
+@_base.only_option
+@limits_options
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False),
     help="Also write what `render` writes.",
@@ -36,20 +35,20 @@ from provisioner.workflow import Prepared
 @_base.templates_option
 @_base.color_option
 def command(
-    site: Path, yes: bool, prune: bool, max_deletes: int, output: Path | None,
-    approval: Approval,
+    site: Path, yes: bool, prune: bool, only: tuple[Key, ...], output: Path | None,
+    approval: Approval, limits: Limits,
     reach: _base.Reach,
     templates: Path | None, color: str,
 ) -> int:  # fmt: skip
     """Bring the live cluster to SITE: plan, judge, ask, apply in order, read back."""
-    paint, prune = _base.paint(color), approval.prune(given=prune)
+    paint, (prune, only) = _base.paint(color), approval.mode(prune, only)
     prepared = workflow.prepare(approval.site(site), _base.load_templates(templates))
     approval.require_current(prepared)
     live = reach.open_writable()
     with reach.teller:
-        plan = workflow.make_plan(prepared, live, prune=prune)
+        plan = workflow.make_plan(prepared, live, prune=prune, only=only)
     click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
-    judge(plan, Limits(max_deletes, approval.digest, approval.approved))
+    judge(plan, complete(limits, approval, reach))
     approval.tell(plan)
     if plan.changes:
         _confirm(plan, yes=yes)

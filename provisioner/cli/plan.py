@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from provisioner import files
+from provisioner.change import Key
 from provisioner.cli import _base, _plans
 from provisioner.report import plan_markdown
 
@@ -14,6 +15,7 @@ from provisioner.report import plan_markdown
 @click.command("plan", short_help="Show the difference to the live cluster.")
 @_plans.sites_argument
 @click.option("--prune", is_flag=True, help="Delete and revoke what is ours and no longer in SITE.")
+@_base.only_option
 @click.option("--format", "layout", type=click.Choice(list(_plans.FORMATS)), default="text")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
@@ -32,8 +34,8 @@ from provisioner.report import plan_markdown
 @_base.templates_option
 @_base.color_option
 def command(
-    sites: tuple[Path, ...], prune: bool, layout: str, output: Path | None, summary: Path | None,
-    whole_at: str, detailed_exitcode: bool,
+    sites: tuple[Path, ...], prune: bool, only: tuple[Key, ...], layout: str,
+    output: Path | None, summary: Path | None, whole_at: str, detailed_exitcode: bool,
     reach: _base.Reach,
     templates: Path | None, color: str,
 ) -> int:  # fmt: skip
@@ -42,10 +44,10 @@ def command(
     SITE is site.yaml if none is given. Several are planned one after the other, and the worst of
     their exit codes is that of all: 1 before 3 before 2 before 0.
     """
-    if len(sites) > 1 and (output is not None or layout == "html"):
-        raise click.UsageError("-o and --format html take the plan of one SITE")
+    if len(sites) > 1 and (output is not None or only or layout == "html"):
+        raise click.UsageError("-o, --only and --format html take the plan of one SITE")
     loaded = _base.load_templates(templates)
-    found = _plans.make(sites, reach, loaded, prune=prune)
+    found = _plans.make(sites, reach, loaded, prune=prune, only=only)
     manner = _plans.Manner(_base.paint(color), _base.again(reach, templates), loaded, whole_at)
     if output is not None:
         files.write(output, _plans.as_json(found, manner).encode(errors="backslashreplace"))

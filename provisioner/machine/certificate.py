@@ -21,16 +21,21 @@ _CERTIFICATE: Final = re.compile(
 )
 _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0xA0, 0x17, 0x18
 _COMMON_NAME: Final = bytes((0x55, 0x04, 0x03))
+_ORGANIZATION: Final = bytes((0x55, 0x04, 0x0A))
 _LONG_FORM: Final = 0x80
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Whose a certificate is (its subject's common name) and from when to when it is valid, in UTC."""
+    """Whose a certificate is (its subject's common name) and from when to when it is valid, in UTC.
+
+    `roles` are those that it was issued for; Teleport writes them as organizations (lib/tlsca/ca.go).
+    """
 
     user: str
     not_before: datetime
     not_after: datetime
+    roles: tuple[str, ...] = ()
 
     @property
     def lifetime(self) -> timedelta:
@@ -57,7 +62,8 @@ def _parse(der: bytes) -> Certificate:
         fields = fields[1:]
     _serial, _algorithm, _issuer, (_, validity), (_, subject) = fields[:5]
     not_before, not_after = (_time(tag, content) for tag, content in _elements(validity))
-    return Certificate(_common_name(subject), not_before, not_after)
+    user = next(_names(subject, _COMMON_NAME), "")
+    return Certificate(user, not_before, not_after, tuple(_names(subject, _ORGANIZATION)))
 
 
 def _elements(der: bytes) -> Iterator[tuple[int, bytes]]:
@@ -83,13 +89,12 @@ def _time(tag: int, content: bytes) -> datetime:
     return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
 
 
-def _common_name(subject: bytes) -> str:
+def _names(subject: bytes, wanted: bytes) -> Iterator[str]:
     for _, names in _elements(subject):
         for _, name in _elements(names):
             (_, kind), (_, value) = _elements(name)
-            if kind == _COMMON_NAME:
-                return value.decode()
-    return ""
+            if kind == wanted:
+                yield value.decode()
 
 
 __all__ = ["Certificate", "parse"]

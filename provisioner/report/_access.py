@@ -51,10 +51,7 @@ def tests(results: Sequence[TestResult], paint: Paint) -> str:
 
 def shown(access: Access) -> Iterator[AccessRow]:
     """Yield the rows for people: that a bot may connect goes without saying where it has a tool."""
-    told = {(row.gained, row.bot, row.server) for row in access.rows if row.kind != "session"}
-    for row in access.rows:
-        if row.kind != "session" or (row.gained, row.bot, row.server) not in told:
-            yield row
+    yield from access.told
 
 
 def domain(access: Access) -> str:

@@ -10,7 +10,7 @@ from provisioner import diagnostics
 from provisioner.change import Op, Plan
 from provisioner.report._access import shown
 from provisioner.report._base import counts
-from provisioner.terminal import plural
+from provisioner.terminal import plural, visible
 
 VERBS: Final[dict[Op, str]] = {
     Op.CREATE: "to create",
@@ -42,11 +42,16 @@ def outcome(plan: Plan) -> str:
     if reasons := stops(plan):
         return f"cannot be applied: {', '.join(reasons)}"
     if not plan.changes:
-        return "no changes"
+        return f"no changes{_part(plan)}"
     found = counts(plan)
     effects = [_effect_on_access(plan)]
     effects += [f"{verb} {found[op]}" for op, verb in _TAKES.items() if op in found]
-    return f"{plural(len(plan.changes), 'change')}: {', '.join(effects)}"
+    return f"{plural(len(plan.changes), 'change')}: {', '.join(effects)}{_part(plan)}"
+
+
+def mode(plan: Plan) -> str:
+    """Return what sets a plan apart from a plain one of the whole site, such as `, pruning`."""
+    return ", pruning" * plan.prune + _part(plan)
 
 
 def stops(plan: Plan) -> tuple[str, ...]:
@@ -63,8 +68,14 @@ def command(plan: Plan, options: Sequence[str]) -> str:
 
     `options` are those that say where the cluster and the templates are.
     """
-    argv = ["provision", "apply", plan.file, *(["--prune"] * plan.prune), *options]
+    only = [word for key in plan.only for word in ("--only", str(key))]
+    argv = ["provision", "apply", plan.file, *(["--prune"] * plan.prune), *only, *options]
     return shlex.join([*argv, "--expect", plan.digest])
+
+
+def _part(plan: Plan) -> str:
+    """Return which part of the site was planned, nothing where that is all of it."""
+    return f", only {', '.join(visible(str(key)) for key in plan.only)}" if plan.only else ""
 
 
 def _facts(plan: Plan) -> Iterator[str]:

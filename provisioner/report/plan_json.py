@@ -34,6 +34,7 @@ def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
             "via": plan.cluster.via,
         },
         "mode": "prune" if plan.prune else "apply",
+        "only": [str(key) for key in plan.only],
         "inputs": _inputs(plan.inputs) if plan.inputs else None,
         "scope": list(plan.scope),
         "access": _access(plan.access),
@@ -41,7 +42,7 @@ def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
         "notes": [_change(note) for note in plan.notes],
         "tests": [_test(test) for test in plan.tests],
         "problems": [diagnostics.entry(problem) for problem in plan.problems],
-        "summary": {**counts(plan), "unchanged": plan.unchanged},
+        "summary": {**counts(plan), "unchanged": plan.unchanged, "owned": plan.owned},
         "digest": plan.digest,
     }
 

@@ -9,7 +9,7 @@ from provisioner import diagnostics
 from provisioner.change import Op, Plan
 from provisioner.report import _access
 from provisioner.report._base import STYLES, Row, on_agents, rows
-from provisioner.report._verdict import command, summary
+from provisioner.report._verdict import command, mode, summary
 from provisioner.terminal import Paint, visible
 
 _SIGNS: Final = {"+": "green", "-": "red", " ": "dim"}
@@ -37,8 +37,7 @@ def text(plan: Plan, paint: Paint, options: Sequence[str] = ()) -> str:
 
 def _title(plan: Plan, paint: Paint) -> str:
     where = visible(f"{plan.cluster.name} (Teleport {plan.cluster.version}, {plan.cluster.via})")
-    mode = ", pruning" if plan.prune else ""
-    return f"{paint('bold', 'Plan')} for {visible(plan.file)} -> {where}{mode}"
+    return f"{paint('bold', 'Plan')} for {visible(plan.file)} -> {where}{mode(plan)}"
 
 
 def _agents(plan: Plan, paint: Paint) -> Iterator[str]:

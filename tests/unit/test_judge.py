@@ -50,11 +50,12 @@ def test_other_notes_pass() -> None:
 def test_deletions_are_limited(count: int) -> None:
     """More deletions than allowed are refused; as many as allowed are not."""
     roles = tuple(role(f"r{n}") for n in range(count + 1))
-    error = refusal(made(existing=roles, prune=True), Limits(count))
+    limits = Limits(count, max_delete_share=100)
+    error = refusal(made(existing=roles, prune=True), limits)
     assert error.message == (
         f"limit: {count + 1} deletions and revoked grants, allowed are {count}"
     )
-    judge(made(existing=roles[:count], prune=True), Limits(count))
+    judge(made(existing=roles[:count], prune=True), limits)
 
 
 def test_revoked_grants_are_deletions() -> None:
@@ -96,6 +97,69 @@ def test_all_reasons_at_once() -> None:
         "limit",
     ]
     assert len(error.hint.split("\n")) == 3
+
+
+# --- how much, how wide ----------------------------------------------------------------------
+
+
+def pruned(count: int, kept: int) -> Plan:
+    """Return a plan that deletes some roles of ours and keeps others."""
+    keep = tuple(role(f"k{n}") for n in range(kept))
+    return made(*keep, existing=(*keep, *(role(f"r{n}") for n in range(count))), prune=True)
+
+
+def test_a_share_of_what_is_ours() -> None:
+    """Deleting more than half of what is ours is refused, with all numbers and the flag."""
+    error = refusal(pruned(4, 3))
+    assert error.message == (
+        "limit: 4 of 7 resources that are ours would be deleted, 58 %; allowed are 50 %"
+    )
+    assert error.hint == "after a look at each of them: --max-delete-share 58"
+    judge(pruned(4, 3), Limits(max_delete_share=58))
+    judge(pruned(3, 3), Limits())
+
+
+@pytest.mark.parametrize(("owned", "passes"), [(4, True), (5, False)])
+def test_a_share_of_few(owned: int, passes: bool) -> None:
+    """Of four resources all may go; from five on the share counts."""
+    if passes:
+        judge(pruned(owned, 0), Limits())
+    else:
+        refusal(pruned(owned, 0))
+
+
+def test_what_is_not_ours_is_no_part_of_the_share() -> None:
+    """Roles of others do not make room for deletions of ours."""
+    others = tuple(role(f"o{n}", labels={}) for n in range(20))
+    judged = made(existing=(*others, *(role(f"r{n}") for n in range(5))), prune=True)
+    assert (judged.owned, "5 of 5 resources" in refusal(judged).message) == (5, True)
+
+
+def app(name: str) -> dict[str, Any]:
+    spec = {"uri": "mcp+https://h/mcp"}
+    return {"kind": "app", "version": "v3", "metadata": {"name": name, "labels": {"env": "dev"}}, "spec": spec}  # fmt: skip
+
+
+def web(name: str) -> dict[str, Any]:
+    return {**app(name), "spec": {"uri": "https://h"}}
+
+
+def test_widening() -> None:
+    """What bots gain is counted as the plan tells it, other apps included; no limit by default."""
+    wanted = (role(allow={"mcp": {"tools": ["a", "b"]}}), bot(roles=["dev"]))
+    judged = made(*wanted, existing=(app("files"), web("shop")))
+    assert len(judged.access.told) == 2
+    judge(judged, Limits())
+    judge(judged, Limits(max_widening=3))
+    error = refusal(judged, Limits(max_widening=2))
+    assert error.message == "limit: 3 rows of access gained, allowed are 2"
+    assert error.hint == "after a look at each row under ACCESS: --max-widening 3"
+
+
+def test_narrowing_is_no_widening() -> None:
+    """What bots lose is not limited by how much they may gain."""
+    existing = (app("files"), role(), bot(roles=["dev"]))
+    judge(made(role(), bot(), existing=existing), Limits(max_widening=0))
 
 
 def test_errors_of_the_site_come_first() -> None:

@@ -35,8 +35,8 @@ MCP = User("mcp", 5001, frozenset({6001, 6002}))
 
 class TestCertificates:
     def test_whose_and_how_long(self) -> None:
-        """The common name and the two times are read as openssl wrote them."""
-        assert parse(CERTIFICATE) == Certificate("bot-example", NOON, ONE)
+        """Name, times and roles are read as openssl wrote them."""
+        assert parse(CERTIFICATE) == Certificate("bot-example", NOON, ONE, ("example-role",))
         assert parse(CERTIFICATE).lifetime == timedelta(hours=1)
 
     def test_years_of_two_and_of_four_digits(self) -> None:

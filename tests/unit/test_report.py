@@ -211,6 +211,7 @@ def test_json() -> None:
         "orphan": 1,
         "unowned": 1,
         "unchanged": 0,
+        "owned": 2,
     }
 
 

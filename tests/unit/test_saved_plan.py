@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner import plan_format
-from provisioner.change import Inputs, Op, Plan
+from provisioner.change import Inputs, Key, Op, Plan
 from provisioner.errors import FileError
 from provisioner.plan import plan
 from provisioner.report import plan_json
@@ -65,14 +65,16 @@ def test_what_is_written_is_what_is_read() -> None:
 
 
 @pytest.mark.parametrize("prune", [False, True])
-def test_the_mode_is_kept(prune: bool) -> None:
-    """Whether it prunes is part of a plan."""
-    assert read(written(made(existing=(role(),), prune=prune))).prune is prune
+@pytest.mark.parametrize("only", [(), (Key("role", "dev"),)])
+def test_the_mode_is_kept(prune: bool, only: tuple[Key, ...]) -> None:
+    """Whether it prunes, and which part of the site it is of, is part of a plan."""
+    approved = read(written(made(role(), existing=(role("b"),), prune=prune, only=only)))
+    assert (approved.prune, approved.only) == (prune, only)
 
 
 def test_a_later_minor_is_read() -> None:
     """Keys that a later release of the same major adds are no concern of this one."""
-    later = {**DOCUMENT, "format_version": "1.9", "more": 1, "summary": {"unchanged": 0, "x": []}}
+    later = {**DOCUMENT, "format_version": "1.9", "more": 1, "summary": {"unchanged": 0, "owned": 0, "x": []}}
     assert read(later).digest == PLAN.digest
 
 
@@ -216,4 +218,4 @@ def test_every_operation_is_in_the_schema() -> None:
         each for name in line for each in SCHEMA["$defs"][name]["properties"]["action"]["enum"]
     }
     assert named == {op.value for op in Op}
-    assert set(SCHEMA["$defs"]["Summary"]["properties"]) == named | {"unchanged"}
+    assert set(SCHEMA["$defs"]["Summary"]["properties"]) == named | {"unchanged", "owned"}

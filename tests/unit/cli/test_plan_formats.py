@@ -139,5 +139,5 @@ def test_what_is_of_one_site(run: Run, cluster: str, options: tuple[str, str]) -
     """A plan file and a page are of one site: for several they are refused, and nothing is written."""
     ran = run("plan", "site.yaml", "other.yaml", "--cluster", cluster, *options)
     assert (ran.code, ran.out) == (64, "")
-    assert "-o and --format html take the plan of one SITE" in ran.err
+    assert "-o, --only and --format html take the plan of one SITE" in ran.err
     assert not Path("plan.json").exists()
