@@ -12,6 +12,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import not_
+from types import NoneType
 from typing import Final
 
 from provisioner.values import Plain
@@ -19,6 +22,7 @@ from provisioner.values import Plain
 DENIED: Final = (
     "RBAC is enforced by your Teleport roles. Contact your Teleport Admin for more details."
 )
+NO_LIST: Final = "failed to unmarshal tools/list response"
 ACCESS_DENIED: Final = "access to app denied. User does not have permissions. "
 PARSE_ERROR: Final = -32700
 INVALID_PARAMS: Final = -32602
@@ -26,9 +30,10 @@ INTERNAL_ERROR: Final = -32603
 
 _KEYS: Final = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
-_IDS: Final = str | int | float
+_IDS: Final = (str, int, float)
 _HALF: Final = re.compile("[\ud800-\udfff]")
 
+Id = str | int | float | None
 Edit = tuple[int, int, str]
 """From where to where in a text, and what is to stand there."""
 
@@ -47,9 +52,7 @@ class Referee:
 
     def __init__(self, allows: Callable[[str], bool]) -> None:
         self._allows = allows
-        self._lists: set[str | int | float | None] = (
-            set()
-        )  # ids of the tools/list that have no answer yet
+        self._unanswered: set[Id] = set()  # of tools/list
 
     def from_client(self, line: bytes) -> Verdict:
         """Judge a line of the client: calls of tools that are not allowed get an answer from us."""
@@ -61,9 +64,7 @@ class Referee:
         passed = [self._passes(message) for message in _messages(value)]
         if all(passed):
             return Verdict(line)
-        refused = [
-            m for m, is_passed in zip(_messages(value), passed, strict=True) if not is_passed
-        ]
+        refused = list(compress(_messages(value), map(not_, passed)))
         data = {"error": {"message": ACCESS_DENIED}}
         asked = (message["id"] for message in refused if message.get("id") is not None)
         replies = [_error(number, INVALID_PARAMS, DENIED, data) for number in asked]
@@ -80,17 +81,21 @@ class Referee:
             value = _lenient.decode(text)
         except (ValueError, RecursionError):
             return Verdict()  # a banner, or worse; Teleport drops it too
+        listed = [self._listed(message) for message in _messages(value)]
+        if all(tools is None for tools in listed):
+            return Verdict(line)
         edits: list[Edit] = []
         hidden: list[str] = []
-        for message, (start, end) in zip(_messages(value), _spans(text, value), strict=True):
-            tools = self._listed(message)
+        for tools, message, (start, end) in zip(
+            listed, _messages(value), _spans(text, value), strict=True
+        ):
             if isinstance(tools, list):
                 shown = [self._allows(_name(tool)) for tool in tools]
-                hidden += (_name(tools[at]) for at, is_shown in enumerate(shown) if not is_shown)
+                hidden += map(_name, compress(tools, map(not_, shown)))
                 edits += _choosing(text, start, shown)
             elif tools is not None:
-                why = "failed to unmarshal tools/list response"
-                edits.append((start, end, json.dumps(_error(message["id"], INTERNAL_ERROR, why))))
+                refusal = _error(message["id"], INTERNAL_ERROR, NO_LIST)
+                edits.append((start, end, json.dumps(refusal)))
         return Verdict(_edited(text, edits).encode() if edits else line, kept=tuple(hidden))
 
     def _passes(self, message: Plain) -> bool:
@@ -98,17 +103,17 @@ class Referee:
         if not isinstance(message, dict):
             return True
         if message.get("method") == "tools/list":
-            self._lists.add(message.get("id"))
+            self._unanswered.add(message.get("id"))
         return message.get("method") != "tools/call" or self._allows(_called(message))
 
     def _listed(self, message: Plain) -> Plain:
         """Return the tools that a message lists, None if it is no answer to a tools/list."""
         if not isinstance(message, dict) or not isinstance(message.get("id"), _IDS):
             return None
-        result = message.get("result") if message["id"] in self._lists else None
+        result = message.get("result") if message["id"] in self._unanswered else None
         tools = result.get("tools") if isinstance(result, dict) else None
         if tools is not None:
-            self._lists.discard(message["id"])
+            self._unanswered.discard(message["id"])
         return tools
 
 
@@ -161,7 +166,7 @@ def _read(line: bytes) -> tuple[str, Plain]:
     for message in _messages(value):
         if isinstance(message, dict):
             odd = {key for key in message if key not in _KEYS and key.lower() in _KEYS}
-            is_id = isinstance(message.get("id"), _IDS | None)
+            is_id = isinstance(message.get("id"), (*_IDS, NoneType))
             if odd or not is_id or not isinstance(message.get("method", ""), str):
                 raise ValueError("keys that some would read in another way")
     return text, value
@@ -211,8 +216,8 @@ def _choosing(text: str, at: int, shown: Sequence[bool]) -> list[Edit]:
 
 def _chosen(text: str, at: int, wanted: Sequence[bool]) -> str:
     """Return the array at `at` with only its wanted items, each as it is written."""
-    items = zip(_members(text, at), wanted, strict=True)
-    return f"[{','.join(text[start:end] for (_, start, end), is_wanted in items if is_wanted)}]"
+    items = compress(_members(text, at), wanted)
+    return f"[{','.join(text[start:end] for _, start, end in items)}]"
 
 
 def _edited(text: str, edits: Sequence[Edit]) -> str:
