@@ -120,7 +120,7 @@ def junit(*problems: Problem, tests: tuple[TestResult, ...] = ()) -> dict[str, E
     parser: XMLPullParser[Element] = XMLPullParser()
     parser.feed(check_junit.text(problems, tests, "site.yaml"))
     parser.close()
-    root = [found for _, found in parser.read_events()][-1]
+    root = list(parser.read_events())[-1][1]
     assert isinstance(root, Element)
     for suite in root:
         assert suite.get("tests") == str(len(suite))
