@@ -7,7 +7,7 @@ from typing import Final
 
 from provisioner.change import Cause, Change, Field, Op
 from provisioner.kinds import APPLIED_LABEL, KINDS, Path, is_set
-from provisioner.resource import Resource, applied_hash, equal, without_labels
+from provisioner.resource import Resource, applied_hash, equal, labels, without_labels
 from provisioner.values import EMPTY, Body, Plain, freeze
 
 _PRESET: Final = "teleport.internal/resource-type"
@@ -31,6 +31,26 @@ def create(wanted: Resource) -> Change:
         fields=differences(wanted.key.kind, EMPTY, wanted.form),
         at=wanted.at,
         cause="site",
+    )
+
+
+def served(wanted: Resource, server: Resource) -> Change | None:
+    """Return the conflict of a new app with what an agent serves by its name, if it is another app.
+
+    Two apps of one name would both be matched by roles, each by labels of its own. What is served
+    dynamically was registered; it can be seen for a while after it is deleted.
+    """
+    app = server.body.get("spec", {}).get("app", {})
+    if labels(app).get(_ORIGIN) == "dynamic":
+        return None
+    return Change(
+        Op.CONFLICT,
+        wanted.key,
+        after=wanted.form,
+        fields=differences(wanted.key.kind, EMPTY, wanted.form),
+        at=wanted.at,
+        reason="an agent serves an app of this name from its own configuration",
+        hint="take `app:` out of the site, or the app out of the agent's configuration",
     )
 
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from provisioner.acceptance import results
 from provisioner.change import Access, Change, ClusterInfo, Key, Op, Plan, TestResult
-from provisioner.compare import compare, create, delete
+from provisioner.compare import compare, create, delete, served
 from provisioner.desired import Desired, unmet
 from provisioner.errors import WrongVersion
 from provisioner.holdings import dangling, foreign_bot, refused_by_dangling, roles_of, still_held
@@ -112,7 +112,8 @@ def _of_the_site(
         if live is not None and (key.kind != "bot" or live.owner == site):
             change = compare(resource, live, site)
         elif live is None:
-            change = create(resource)
+            server = known.get(Key("app_server", key.name)) if key.kind == "app" else None
+            change = (served(resource, server) if server else None) or create(resource)
         else:
             continue  # a bot of somebody else: of those only the roles are applied
         if change is not None:
