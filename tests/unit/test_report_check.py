@@ -120,8 +120,8 @@ def junit(*problems: Problem, tests: tuple[TestResult, ...] = ()) -> dict[str, E
     parser: XMLPullParser[Element] = XMLPullParser()
     parser.feed(check_junit.text(problems, tests, "site.yaml"))
     parser.close()
-    root = list(parser.read_events())[-1][1]
-    assert isinstance(root, Element)
+    events: list[Any] = list(parser.read_events())
+    root: Element = events[-1][1]
     for suite in root:
         assert suite.get("tests") == str(len(suite))
         assert suite.get("failures") == str(len(suite.findall("testcase/failure")))
