@@ -20,6 +20,8 @@ def test_a_code_means_one_thing() -> None:
     givers: dict[str, set[str]] = defaultdict(set)
     for name, path in MODULES.items():
         module = name.split(".")[0]
+        if module == "report":
+            continue  # reports tell what others give
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and re.fullmatch(r"PV\d{3}", str(node.value)):
                 givers[str(node.value)].add(ONE_OF_TWO.get(module, module))
