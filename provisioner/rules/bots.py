@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from provisioner import units
-from provisioner.clients import FORMATS
-from provisioner.model import Site
-from provisioner.rules._base import Finding, Rule
+from provisioner.clients import FORMATS, Format
+from provisioner.model import Client, Site
+from provisioner.rules._base import Finding, Path, Rule
 
 _LONGEST_SESSION: Final = "168h"
+_LONGEST_NAME: Final = 64
+"""The longest name of a tool that models take; clients put the entry's name into it."""
 
 
 def _unknown_role(site: Site) -> Iterator[Finding]:
@@ -146,6 +148,50 @@ def _one_name_for_many(site: Site) -> Iterator[Finding]:
                 )
 
 
+def _long_names(site: Site) -> Iterator[Finding]:
+    called: dict[str, dict[str, Path]] = {}
+    for path, client, _ in _clients(site):
+        for server in client.servers:
+            called.setdefault(server, {}).setdefault(client.name or server, path)
+    if reachable := next((path for path, client, _ in _clients(site) if not client.servers), None):
+        for server in site.mcp_servers:
+            called.setdefault(server, {}).setdefault(server, reachable)
+    for server, names in called.items():
+        entry = max(names, key=len)
+        tools = site.mcp_servers[server].tools if server in site.mcp_servers else None
+        for index, tool in enumerate(tools or ()):
+            name = f"mcp__{entry}__{tool}"
+            if len(name) > _LONGEST_NAME:
+                yield Finding(
+                    ("mcp_servers", server, "tools", index),
+                    f"clients call this tool {name}: {len(name)} characters, and models take "
+                    f"{_LONGEST_NAME}",
+                    f"give the client's entry a shorter name than {entry}",
+                    related=(names[entry],),
+                )
+
+
+def _reserved_names(site: Site) -> Iterator[Finding]:
+    for path, client, form in _clients(site):
+        names = (client.name,) if client.name else client.servers or site.mcp_servers
+        for name in sorted(form.reserved):
+            if name in names:
+                yield Finding(
+                    (*path, "name" if client.name else "servers"),
+                    f"{client.format.name} has a server of its own that is called {name}, and does "
+                    "not start this one",
+                    "give the entry another name, in a client of its own",
+                )
+
+
+def _clients(site: Site) -> Iterator[tuple[Path, Client, Format]]:
+    """Yield every client of a format that we know."""
+    for name, bot in site.bots.items():
+        for index, client in enumerate(bot.clients):
+            if form := FORMATS.get(client.format.name or ""):
+                yield ("bots", name, "clients", index), client, form
+
+
 RULES: Final = (
     Rule("PV130", "error", "unknown role", _unknown_role),
     Rule("PV131", "error", "unknown MCP server", _unknown_server, firm=True),
@@ -153,9 +199,11 @@ RULES: Final = (
     Rule("PV133", "error", "bot name that begins with bot-", _bot_prefix),
     Rule("PV134", "error", "role named twice", _twice),
     Rule("PV135", "warning", "session longer than Teleport issues", _long_session),
-    Rule("PV136", "error", "session of no length", _no_session),
+    Rule("PV136", "error", "session of no length", _no_session, firm=True),
     Rule("PV137", "error", "trait without values", _no_values),
     Rule("PV138", "error", "client without identity", _no_identity, firm=True),
     Rule("PV139", "error", "unknown client format", _unknown_format, firm=True),
     Rule("PV140", "error", "one entry name for several servers", _one_name_for_many, firm=True),
+    Rule("PV141", "warning", "tool with too long a name", _long_names),
+    Rule("PV142", "warning", "name that a client keeps for itself", _reserved_names),
 )

@@ -14,6 +14,8 @@ BOT = "bots: {ci: {%s}}"
 ID = "bots: {ci: {identity: {%s}}}"
 JOIN = "bots: {ci: {join: [{%s}]}}"
 ROLE = "roles: {dev: {%s}}"
+CLIENT = "bots: {ci: {identity: {path: /m}, clients: [{%s}]}}"
+LONG = "mcp_servers: {a: {labels: {env: dev}, tools: [x, %s%s]}}\n"
 SERVER = "mcp_servers: {a: {labels: {env: dev}, tools: [x, y]}}\n"
 
 # Each breaks one rule; ▸ stands right before the place that is pointed at.
@@ -67,6 +69,13 @@ BROKEN: Final[tuple[tuple[str, str], ...]] = (
         "PV140",
         "mcp_servers: {a: {}, b: {}}\n"
         + BOT % "identity: {path: /a}, clients: [{format: command, servers: [a, b], name: ▸x}]",
+    ),
+    ("PV141", LONG % ("▸", "y" * 47) + CLIENT % "format: goose, servers: [a], name: b-long-name"),
+    ("PV141", LONG % ("▸", "y" * 57) + CLIENT % "format: goose, servers: reachable"),
+    ("PV142", SERVER + CLIENT % "format: claude-code, servers: [a], name: ▸workspace"),
+    (
+        "PV142",
+        "mcp_servers: {computer-use: {}}\n" + CLIENT % "format: claude-code, servers: ▸reachable",
     ),
     ("PV150", "mcp_servers: {a: {▸app: {}}}"),
     ("PV150", "mcp_servers: {a: {▸app: {command: x, run_as_host_user: y, uri: 'mcp+http://z'}}}"),
@@ -127,6 +136,9 @@ SOUND: Final[tuple[tuple[str, str], ...]] = (
     ("PV130 PV132 PV134", "external_roles: [bots]\n" + ROLE % "" + "\n" + BOT % "roles: [dev, bots]"),
     ("PV135 PV136", BOT % "max_session_ttl: 168h"),
     ("PV137", BOT % "traits: {mcp_tools: [a]}"),
+    ("PV141", LONG % ("", "y" * 56) + CLIENT % "format: goose, servers: [a], name: b"),
+    ("PV141", LONG % ("", "y" * 56) + CLIENT % "format: goose, servers: reachable"),
+    ("PV142", SERVER + CLIENT % "format: codex, servers: [a], name: workspace"),
     ("PV150 PV151 PV152", APP % "command: x, run_as_host_user: y, args: [z]"),
     ("PV150 PV153", APP % "uri: 'mcp+sse+https://x/'"),
     ("PV154", APP % "uri: 'mcp+https://x/', headers: [{name: A, value: 'Bearer {{ internal.id_token }}'}]"),
