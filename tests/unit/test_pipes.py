@@ -76,7 +76,7 @@ def test_stopping_begins_politely() -> None:
     reader = threading.Thread(target=lambda: found.extend(chunks(child.stdout)))
     reader.start()
     stop(child, patience=10, readers=[reader])
-    assert (child.returncode, found) == (0, [b"bye\n"])
+    assert (child.returncode, b"".join(found)) == (0, b"bye\n")
 
 
 def test_stopping_ends_for_certain() -> None:
