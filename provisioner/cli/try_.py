@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from types import FrameType
@@ -42,9 +43,8 @@ def command(
         raise click.UsageError("say how the server is started: -- COMMAND...")
     prepared = workflow.prepare(site, _base.load_templates(templates))
     checker, at = _session(prepared, bot, server)
-    for number in _SIGNALS:
-        signal.signal(number, _leave)  # clients end servers so; ours must not be left behind
-    return proxy.serve(argv, proxy.referee(checker, at), _CLIENT, _tell)
+    with _leaving():
+        return proxy.serve(argv, proxy.referee(checker, at), _CLIENT, _tell)
 
 
 def _session(prepared: Prepared, bot: str, server: str) -> tuple[Checker, Server]:
@@ -74,6 +74,17 @@ def _require(name: str, known: Collection[str], what: str) -> None:
         near = get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(known))}"
         raise ProvisionError(f"{visible(name)} is no {what} of this site", hint=hint)
+
+
+@contextmanager
+def _leaving() -> Iterator[None]:
+    """Leave in order at the signals with which clients end servers: ours must not stay behind."""
+    before = {number: signal.signal(number, _leave) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
