@@ -231,6 +231,17 @@ def test_every_command_is_explained(name: str) -> None:
     assert f"`{name}" in TEXT or f"$ {name}" in TEXT
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_explained(name: str) -> None:
+    """The documentation names every option of a command, and the variable that stands for it."""
+    for parameter in COMMANDS[name].params:
+        if isinstance(parameter, click.Option):
+            assert any(re.search(rf"{option}(?![\w-])", TEXT) for option in parameter.opts), (
+                parameter
+            )
+        assert str(parameter.envvar or "") in TEXT, parameter
+
+
 def test_commands_that_are_not_run_exist() -> None:
     """What the pages tell the reader to type are commands and options that there are."""
     typed = re.findall(r"`(provision [^`\n]+)`", FENCE.sub("", TEXT))
