@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +15,13 @@ from provisioner.memory import MemoryCluster
 SERVERS = 20
 
 
-def site(roles: int, bots: int, *, machines: bool = False) -> str:
-    """Return a site file with so many roles and bots, with what their machines need or without."""
+def site(
+    roles: int, bots: int, *, machines: bool = False, formats: Iterable[str] = ("claude-code",)
+) -> str:
+    """Return a site file with so many roles and bots, with what their machines need or without.
+
+    With it, each bot has a client of each of the `formats`.
+    """
     lines = ["version: 1", "site: bench", "teleport: {proxy: example.teleport.sh:443}", "roles:"]
     for number in range(roles):
         lines += [
@@ -40,7 +46,10 @@ def site(roles: int, bots: int, *, machines: bool = False) -> str:
                 f'      allow: [{{service_account: "agents:agent-{number}"}}]',
                 f"    identity: {{path: /opt/machine-id/{number}}}",
                 "    clients:",
-                f"      - {{format: claude-code, servers: [server-{number % SERVERS}]}}",
+                *(
+                    f"      - {{format: {name}, servers: [server-{number % SERVERS}]}}"
+                    for name in formats
+                ),
             ]
     if machines:
         lines.append("mcp_servers:")

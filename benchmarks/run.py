@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import fixtures
@@ -24,6 +25,8 @@ import floor
 from provisioner import snapshot, workflow
 from provisioner.cli import GC_THRESHOLD
 from provisioner.cli._base import load_templates
+from provisioner.clients import FORMATS
+from provisioner.machines import machine_files
 
 ROOT = Path(__file__).parent.parent
 FAKE = ROOT / "tests" / "fake_tctl" / "tctl"
@@ -35,7 +38,8 @@ def main(runs: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         print("| what | measured | goal |\n|---|---|---|")
-        for row in (*no_op_plan(root, runs), *large_site(root, runs), *processes(root)):
+        measured = (no_op_plan(root, runs), large_site(root, runs), client_files(root, runs))
+        for row in (*chain(*measured), *processes(root)):
             print(f"| {' | '.join(row)} |")
 
 
@@ -93,6 +97,30 @@ def large_site(root: Path, runs: int) -> Iterator[tuple[str, str, str]]:
         "reading and judging a site of 10,000 bots and 500 roles",
         f"{seconds:.2f} s, {megabytes:.0f} MB",
         "2 s, 300 MB",
+    )
+
+
+def client_files(root: Path, runs: int) -> Iterator[tuple[str, str, str]]:
+    """Render what 1,000 bots need for their clients, each bot having one of every format."""
+    path, templates = root / "clients.yaml", load_templates(None)
+    path.write_text(fixtures.site(500, 1000, machines=True, formats=FORMATS))
+    prepared = workflow.prepare(path, templates)
+
+    def rendered() -> Iterator[str]:
+        locate = prepared.document.key_place
+        for name, template, at, context in machine_files(prepared.site, locate, lambda _: ()):
+            if name.startswith("clients/"):
+                yield templates.render(template, context, entry=at)
+
+    found = []
+    for _ in range(runs):
+        start = cpu()
+        count = sum(1 for _ in rendered())
+        found.append(cpu() - start)
+    yield (
+        f"rendering the {count:,} client files of 1,000 bots, a client of each format a bot",
+        f"{statistics.median(found):.2f} s",
+        "2 s",
     )
 
 
