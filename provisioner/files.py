@@ -100,6 +100,22 @@ def write(path: Path, data: bytes, *, mode: int = PUBLIC, backup: bool = False) 
         return True
 
 
+def create(path: Path, data: bytes, *, mode: int = PUBLIC) -> bool:
+    """Write a file that does not exist yet, and the directories above it; say whether it did not.
+
+    Whatever has the name, links that lead nowhere included, is left as it is. Raises FileError.
+    """
+    with _explained(path, "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        except FileExistsError:
+            return False
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        return True
+
+
 def below(root: Path, *names: str) -> Path:
     """Return `root/name/name...` for names that come from data, each a single plain component.
 

@@ -19,7 +19,7 @@ FLOORS = (
     "memory local snapshot tctl templates inventory proxy",
     "pinned worlds inputs saved_plan subtract wording clients compare gate tokens",
     "decode rules documents impact approval acceptance inquiry drift holdings doctor schema bundle merge locations",
-    "machines part lifeline install machine severity",
+    "machines part lifeline install machine starter severity",
     "render desired alone",
     "plan",
     "apply judge report",

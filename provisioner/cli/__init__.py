@@ -25,6 +25,7 @@ INTERRUPTED: Final = 130
 GC_THRESHOLD: Final = 200_000  # a command makes what it keeps: collecting early only costs time
 
 COMMANDS: Final = {
+    "init": "Write a small site to begin with.",
     "check": "Judge a site file alone: syntax, keys, names, rules.",
     "render": "Write every file that the site comes to.",
     "plan": "Show the difference to the live cluster; never writes to it.",

@@ -26,6 +26,8 @@ from provisioner.templates import Templates
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_STARTERS: Final = "init"
+
 TCTL_PAUSES: Final = (1.0, 2.0, 3.0, 5.0, 5.0, 5.0, 5.0, 4.0)
 """Seconds between read-backs: Teleport answers lists from a cache. 30 in all."""
 
@@ -181,8 +183,8 @@ def again(reach: Reach, templates: Path | None) -> tuple[str, ...]:
 
 def load_templates(override: Path | None) -> Templates:
     """Return our templates, with those of `override` in their place. Raises SiteError, FileError."""
-    ours = _texts(_shipped())
-    theirs = _texts(override) if override is not None else {}
+    ours = _texts(_shipped(), "*.j2")
+    theirs = _texts(override, "*.j2") if override is not None else {}
     return Templates.load({**ours, **theirs}, proven=ours.keys() - theirs)
 
 
@@ -193,10 +195,19 @@ def _shipped() -> Path:
     return inside if inside.is_dir() else package.parent / "templates"
 
 
-def _texts(root: Path) -> dict[str, str]:
+def starter_texts(*parts: str) -> dict[str, str]:
+    """Return the files that `init` begins with; of a name in several parts, the last one counts."""
+    root = _shipped() / _STARTERS
+    return {name: text for part in parts for name, text in _texts(root / part, "*").items()}
+
+
+def _texts(root: Path, pattern: str) -> dict[str, str]:
+    """Return the files below a directory; what `init` writes renders no site."""
+    found = {path.relative_to(root): path for path in sorted(root.rglob(pattern)) if path.is_file()}
     return {
-        path.relative_to(root).as_posix(): files.read_text(path)
-        for path in sorted(root.rglob("*.j2"))
+        name.as_posix(): files.read_text(path)
+        for name, path in found.items()
+        if name.parts[0] != _STARTERS
     }
 
 

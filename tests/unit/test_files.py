@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import FileError
-from provisioner.files import PRIVATE, PUBLIC, below, lock, read_bytes, write
+from provisioner.files import PRIVATE, PUBLIC, below, create, lock, read_bytes, write
 from tests.users import unprivileged
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
@@ -311,3 +311,23 @@ class TestLock:
         with pytest.raises(FileError, match="cannot lock: a symbolic link"), lock(tmp_path / "l"):
             pytest.fail("locked")
         assert (tmp_path / "victim").read_text() == "mine"
+
+
+def test_create_makes_directories(tmp_path: Path) -> None:
+    """A file that is created has its content, and the directories above it exist."""
+    path = tmp_path / "a" / "b" / "c"
+    assert create(path, b"x")
+    assert path.read_bytes() == b"x"
+
+
+def test_create_leaves_what_is_there(tmp_path: Path) -> None:
+    """Whatever has the name already, a link that leads nowhere included, is left as it is."""
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "directory").mkdir()
+    for name in ("file", "link", "directory"):
+        assert not create(tmp_path / name, b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert not (tmp_path / "nowhere").exists()
+    with pytest.raises(FileError, match="cannot write"):
+        create(tmp_path / "file" / "below", b"")
