@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "provisioner"
 FLOORS = (
     "errors values scalars",
     "units terminal jsonfile source patterns splice expressions files process",
-    "change fields kinds diagnostics placement lock pipes template_text traits yamledit outdir redaction sitefile sidecar",
+    "change provenance fields kinds diagnostics placement lock pipes template_text traits yamledit outdir redaction sitefile sidecar",
     "joins canonical cluster teleport access sandbox",
     "resource model plan_format",
     "memory local snapshot tctl templates inventory proxy",
@@ -23,7 +23,7 @@ FLOORS = (
     "render desired alone",
     "plan",
     "apply judge report",
-    "execution",
+    "execution run_report",
     "workflow",
     "scenes",
     "cli",

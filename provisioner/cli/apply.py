@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -12,12 +13,12 @@ from provisioner.change import Event, Key, Plan
 from provisioner.cli import _base
 from provisioner.cli._approval import Approval, approval_options
 from provisioner.cli._limits import complete, limits_options
-from provisioner.cluster import WritableCluster
+from provisioner.cli._reporting import reporting
+from provisioner.cli._teller import Teller
 from provisioner.errors import Refused
 from provisioner.judge import Limits, judge
 from provisioner.report import outcome, plan_text
 from provisioner.terminal import Paint, visible
-from provisioner.workflow import Prepared
 
 
 @click.command("apply", short_help="Plan, judge, ask, apply in order, read back.")
@@ -31,11 +32,16 @@ from provisioner.workflow import Prepared
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False),
     help="Also write what `render` writes.",
 )  # fmt: skip
+@click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Keep a report of what was done, as JSON, also when this is killed.",
+)  # fmt: skip
 @_base.cluster_options
 @_base.templates_option
 @_base.color_option
 def command(
     site: Path, yes: bool, prune: bool, only: tuple[Key, ...], output: Path | None,
+    report: Path | None,
     approval: Approval, limits: Limits,
     reach: _base.Reach,
     templates: Path | None, color: str,
@@ -54,8 +60,10 @@ def command(
         _confirm(plan, yes=yes)
     if output is not None:
         outdir.write(output, prepared.rendered.files)
-    if plan.changes:
-        _carry_out(plan, prepared, live, reach, paint)
+    with reporting(report, plan, approval) as heard:
+        if plan.changes:
+            events = workflow.carry_out(plan, prepared, live, pauses=reach.pauses)
+            _tell(plan, events, heard, reach.teller, paint)
     return 0
 
 
@@ -73,20 +81,28 @@ def _confirm(plan: Plan, *, yes: bool) -> None:
         raise Refused("nothing was applied: the answer was not `yes`")
 
 
-def _carry_out(
-    plan: Plan, prepared: Prepared, live: WritableCluster, reach: _base.Reach, paint: Paint
+def _tell(
+    plan: Plan,
+    events: Iterator[Event],
+    heard: Callable[[Event], None],
+    teller: Teller,
+    paint: Paint,
 ) -> None:
-    """Apply and tell every outcome as it happens; whatever ends it, say what was not done."""
-    events: list[Event] = []
-    with reach.teller as teller:
+    """Tell every outcome as it happens; whatever ends the apply, say what was not done.
+
+    What is `heard` is on record before the next step is made.
+    """
+    told: list[Event] = []
+    with teller:
         try:
-            for event in workflow.carry_out(plan, prepared, live, pauses=reach.pauses):
-                events.append(event)
+            for event in events:
+                heard(event)
+                told.append(event)
                 if line := outcome.line(event, paint):
                     teller.line(line)
                 else:
                     teller.hear(event)
         finally:
-            for line in outcome.unfinished(plan.changes, events):
+            for line in outcome.unfinished(plan.changes, told):
                 teller.line(line)
-            teller.line(f"\n{outcome.summary(plan.changes, events)}.")
+            teller.line(f"\n{outcome.summary(plan.changes, told)}.")

@@ -6,7 +6,16 @@ import json
 from datetime import UTC, datetime
 
 from provisioner import __version__, diagnostics
-from provisioner.change import Access, AccessRow, Change, Field, Inputs, Plan, TestResult
+from provisioner.change import (
+    Access,
+    AccessRow,
+    Change,
+    ClusterInfo,
+    Field,
+    Inputs,
+    Plan,
+    TestResult,
+)
 from provisioner.errors import Place
 from provisioner.plan_format import FORMAT_VERSION
 from provisioner.report._base import counts
@@ -27,15 +36,10 @@ def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
         "created_at": created_at.astimezone(UTC).isoformat(timespec="seconds"),
         "site": plan.site,
         "file": plan.file,
-        "cluster": {
-            "name": plan.cluster.name,
-            "version": plan.cluster.version,
-            "client": plan.cluster.client,
-            "via": plan.cluster.via,
-        },
-        "mode": "prune" if plan.prune else "apply",
+        "cluster": cluster(plan.cluster),
+        "mode": mode(plan),
         "only": [str(key) for key in plan.only],
-        "inputs": _inputs(plan.inputs) if plan.inputs else None,
+        "inputs": inputs(plan.inputs),
         "scope": list(plan.scope),
         "access": _access(plan.access),
         "changes": [{**_change(change), **_effect(change, plan)} for change in plan.changes],
@@ -47,11 +51,29 @@ def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
     }
 
 
-def _inputs(inputs: Inputs) -> dict[str, Plain]:
+def cluster(info: ClusterInfo) -> dict[str, Plain]:
+    """Return which cluster was read."""
     return {
-        "site_sha256": inputs.site,
-        "templates_sha256": inputs.templates,
-        "tools_lock_sha256": inputs.lock,
+        "name": info.name,
+        "version": info.version,
+        "client": info.client,
+        "via": info.via,
+    }
+
+
+def mode(plan: Plan) -> str:
+    """Return what kind of plan it is."""
+    return "prune" if plan.prune else "apply"
+
+
+def inputs(made_from: Inputs | None) -> dict[str, Plain] | None:
+    """Return the hashes of what a plan was made from, None where nobody took them."""
+    if made_from is None:
+        return None
+    return {
+        "site_sha256": made_from.site,
+        "templates_sha256": made_from.templates,
+        "tools_lock_sha256": made_from.lock,
     }
 
 

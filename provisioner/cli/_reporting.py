@@ -1,0 +1,45 @@
+"""Who applies, from where, and where the report of it goes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from provisioner import files, provenance
+from provisioner.change import Event, Plan
+from provisioner.cli._approval import Approval
+from provisioner.run_report import Origin, RunReport
+
+
+@contextmanager
+def reporting(
+    path: Path | None, plan: Plan, approval: Approval
+) -> Iterator[Callable[[Event], None]]:
+    """Lend what hears all events of an apply and keeps the report in `path`, if there is one.
+
+    Raises FileError when the report cannot be written.
+    """
+    if path is None:
+        yield _ignore
+        return
+    with RunReport(plan, _origin(plan, approval), partial(files.write, path)) as report:
+        yield report.hear
+
+
+def _origin(plan: Plan, approval: Approval) -> Origin:
+    known = os.environ
+    return Origin(
+        user=known.get("USER") or known.get("LOGNAME") or "",
+        host=socket.gethostname(),
+        actor=known.get("GITHUB_ACTOR") or known.get("GITLAB_USER_LOGIN") or "",
+        commit=provenance.commit(Path(plan.file), known),
+        approved=approval.approved.digest if approval.approved else approval.expect,
+    )
+
+
+def _ignore(_: Event) -> None:
+    """Keep no report."""
