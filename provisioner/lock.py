@@ -263,11 +263,12 @@ class _Reading:
                 yield name, tool
 
     def _tool(self, path: Path, said: Mapping[str, Plain]) -> Tool | None:
+        name = str(path[-1])
         parts = [part for part in PARTS if part in said]
         try:
             found = {PARTS[p]: json.loads(said[p]) if p in _SCHEMAS else said[p] for p in parts}
-            tool = Tool(str(path[-1]), freeze(found))
-            is_whole = tool.sha256 == said["sha256"]
+            is_whole = sha256({"name": name, **found}) == said["sha256"]
+            tool = Tool(name, freeze(found))
         except (ValueError, RecursionError):
             self._refuse("PV063", path, "a schema that is not JSON", _HINT)
             return None

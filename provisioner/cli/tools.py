@@ -24,6 +24,7 @@ from provisioner.lock import Lock, Pin
 from provisioner.model import Site
 from provisioner.redaction import excerpted
 from provisioner.report import tools_json, tools_text
+from provisioner.terminal import visible
 from provisioner.worlds import site_world
 
 DRIFT: Final = 2
@@ -44,7 +45,7 @@ class Ways:
     def read(self, servers: Sequence[str], site: Site) -> Mapping[str, Pin | Unreadable]:
         """Return what the servers say now. Raises ProvisionError, click.UsageError."""
         if not servers:
-            return {}
+            return {}  # and no tsh is needed for it
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         with self.teller:
             targets = self._targets(servers, site)
@@ -119,8 +120,9 @@ def command() -> None:
 @command.command("pull", cls=WithCommand)
 @_base.site_argument
 @reaching
+@click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text")
 @_base.color_option
-def pull(site: Path, ways: Ways, color: str) -> int:
+def pull(site: Path, ways: Ways, layout: str, color: str) -> int:
     """Read the tools of the servers of SITE, and pin them.
 
     What can be read is pinned; exit code 1 if a server could not be.
@@ -129,14 +131,16 @@ def pull(site: Path, ways: Ways, color: str) -> int:
     read = _read_site(site)
     old = _pins(site, is_partial=ways.server is not None)
     found = ways.read([ways.server] if ways.server else list(read.mcp_servers), read)
-    paint = _base.paint(color)
-    for server, reading in found.items():
-        click.echo(tools_text.pulled(compare(server, old.pins.get(server), reading), paint))
-        if server not in read.mcp_servers:
-            _base.say(f"note: {server} is no MCP server of {site}")
+    comparisons = [compare(server, old.pins.get(server), pin) for server, pin in found.items()]
+    if layout == "json":
+        click.echo(tools_json.as_json(comparisons, str(path)))
+    for comparison in comparisons if layout == "text" else ():
+        click.echo(tools_text.pulled(comparison, _base.paint(color)))
+    for server in found.keys() - read.mcp_servers.keys():
+        _base.say(f"note: {visible(server)} is no MCP server of {visible(str(site))}")
     new = pinned.renewed(old, {s: p for s, p in found.items() if isinstance(p, Pin)})
     is_written = files.write(path, lock.text(new).encode())
-    _base.say(f"{path}: {'written' if is_written else 'unchanged'}")
+    _base.say(f"{visible(str(path))}: {'written' if is_written else 'unchanged'}")
     return int(any(isinstance(reading, Unreadable) for reading in found.values()))
 
 

@@ -6,6 +6,7 @@ down, and nothing of the server is left behind.
 
 from __future__ import annotations
 
+import os
 import select
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -77,6 +78,8 @@ class _Session:
             for number, mode in zip(client, ("rb", "wb"), strict=True)
         )
         self._tell = tell
+        for number in client:  # who started us may have left them otherwise
+            os.set_blocking(number, True)
         self._writing = Lock()
         self._over = Event()
 

@@ -95,7 +95,8 @@ def test_drift_is_exit_2_and_joined_to_roles(run: Run, files: Path) -> None:
 def test_drift_as_data(run: Run, files: Path) -> None:
     """JSON alone is on stdout, with the exit code of the text."""
     assert files.exists()
-    tools(run, "pull", "read_file")
+    pulled = tools(run, "pull", "read_file", options=("--format", "json"))
+    assert json.loads(pulled.out)["servers"][0]["tools"] == ["read_file"]
     ran = tools(run, "check", "read_file", "delete_repo", options=("--format", "json"))
     assert ran.code == 2
     document = json.loads(ran.out)
