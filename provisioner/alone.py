@@ -17,7 +17,7 @@ from provisioner.lock import Lock
 from provisioner.model import Site
 from provisioner.redaction import excerpted
 from provisioner.resource import Resource
-from provisioner.rules import Found, ground, reach_findings, writers
+from provisioner.rules import REACH, Found, ground, reach_findings, writers
 from provisioner.source import Document
 
 
@@ -45,6 +45,17 @@ def judge_alone(
     tested = results(tests, on.world)
     problems = [*told(severity.judged(site, found), document), *_failed(tested)]
     return Judgement(excerpted(problems, document), tested)
+
+
+def raised(
+    site: Site, document: Document, resources: Sequence[Resource], lock: Lock
+) -> tuple[Problem, ...]:
+    """Return what the rules about reach find where the site makes errors of them: it stops plans too."""
+    if not any(site.rules.levels.get(rule.code) == "error" for rule in REACH):
+        return ()
+    found = severity.judged(site, reach_findings(ground(site, resources, writers(lock))))
+    errors = ((rule, finding) for rule, finding in found if rule.severity == "error")
+    return excerpted(told(errors, document), document)
 
 
 def told(found: Iterable[Found], document: Document) -> Iterator[Problem]:

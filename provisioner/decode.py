@@ -171,9 +171,9 @@ def _holds(value: Plain, part: str | int) -> bool:
 
 def _problem(error: ErrorDetails, document: Document) -> Problem:
     loc = error["loc"]
-    is_key = error["type"] == "extra_forbidden" or _is_about_key(loc, document.value)
     path = _path(loc, document.value)
     problem = described(error, path)
+    is_key = problem.code == "PV040" or _is_about_key(loc, document.value)
     if error["type"] == "missing":
         return replace(problem, at=document.key_place(path[:-1]))
     return replace(problem, at=document.key_place(path) if is_key else document.place(path))

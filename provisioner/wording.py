@@ -6,6 +6,7 @@ Every error type that the model can raise has its own text here; a test enumerat
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeGuard, get_args
 
@@ -120,6 +121,8 @@ def _length(error: ErrorDetails, path: Loc) -> Problem:
 
 
 def _literal(error: ErrorDetails, path: Loc) -> Problem:
+    if path[:1] == ("rules",) and not _CODE(str(path[-1])):
+        return _unknown_key(error, path)
     if path[:1] == ("roles",) and path[-1] == "version":
         if error["input"] == "v9":
             return Problem(
@@ -202,6 +205,7 @@ def _bare(kind: object) -> object:
     return kind
 
 
+_CODE: Final = re.compile(r"PV\d{3}").fullmatch
 _SHORT: Final = 40
 _LONG: Final = 80
 _EXAMPLES: Final[Mapping[str | int, str]] = {

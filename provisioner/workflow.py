@@ -15,7 +15,7 @@ from typing import Final
 
 from provisioner import execution, files, pinned, severity, sitefile
 from provisioner.acceptance import Test
-from provisioner.alone import judge_alone, told
+from provisioner.alone import judge_alone, raised, told
 from provisioner.change import ClusterInfo, Event, Inputs, Key, Plan, TestResult
 from provisioner.cluster import Cluster, Scope, WritableCluster
 from provisioner.decode import decode
@@ -141,7 +141,11 @@ def _tests(prepared: Prepared) -> tuple[Test, ...]:
 
 def prepare(path: Path, templates: Templates) -> Prepared:
     """Check a site file and render it. Raises FileError, and SiteError with every problem."""
-    return _prepared(check(path), path, templates)
+    prepared = _prepared(check(path), path, templates)
+    resources, lock = prepared.rendered.resources, prepared.lock
+    if errors := raised(prepared.site, prepared.document, resources, lock):
+        raise SiteError((*prepared.warnings, *errors))
+    return prepared
 
 
 def _prepared(checked: Checked, path: Path, templates: Templates) -> Prepared:

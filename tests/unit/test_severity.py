@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provisioner import severity, workflow
-from provisioner.errors import ProvisionError
+from provisioner.errors import ProvisionError, SiteError
 from provisioner.memory import MemoryCluster
 from provisioner.rules import RULES
 from tests.sites import TEMPLATES, problems, shown, site, write
@@ -41,6 +41,16 @@ def test_levels_of_reach(tmp_path: Path) -> None:
     assert found(tmp_path, text) == [("PV327", "warning")]
     assert found(tmp_path, f"{text}rules: {{PV327: error}}") == [("PV327", "error")]
     assert found(tmp_path, f"{text}rules: {{PV327: off}}") == []
+
+
+def test_an_error_of_reach_stops_plans_too(tmp_path: Path) -> None:
+    """What the site makes an error of stops whatever errors stop; a warning does not."""
+    path = write(tmp_path, "mcp_servers: {a: {}}\nbots: {ci: {}}\nrules: {PV327: error}")
+    with pytest.raises(SiteError) as refused:
+        workflow.prepare(path, TEMPLATES)
+    assert [(p.code, p.excerpt) for p in refused.value.problems] == [("PV327", "bots: {ci: {}}")]
+    path.write_text(path.read_text().replace("error}", "warning, PV321: error}"))
+    assert workflow.prepare(path, TEMPLATES).warnings == ()
 
 
 @pytest.mark.parametrize("at", ["roles.dev", "roles.dev.app_labels", "roles.dev.app_labels.*"])
@@ -113,6 +123,7 @@ def test_a_suppression_that_does_nothing(tmp_path: Path) -> None:
         ("rules: {▸PV139: warning}", "PV331", "remove this, and mend what it is about"),
         ("rules: {suppress: [{code: ▸PV154, at: x, reason: x}]}", "PV331", ""),
         ("rules: {PV102: ▸loud}", "PV044", ""),
+        ("rules: {▸supress: []}", "PV040", "did you mean `suppress`?"),
         ("rules: {suppress: [▸{code: PV102, at: x}]}", "PV041", ""),
         ("rules: {suppress: [{code: PV102, at: x, reason: ▸''}]}", "PV044", ""),
         ("rules: {suppress: [{code: PV102, at: x, reason: x, until: ▸2027-02-30}]}", "PV044", ""),
