@@ -110,6 +110,11 @@ class Change:
         return sha256(self.approved)[:32]
 
     @property
+    def is_drift(self) -> bool:
+        """Whether the cluster was moved by another hand since the last apply, as far as is known."""
+        return self.cause in ("cluster", "both")
+
+    @property
     def approved(self) -> Plain:
         """What somebody who approves this change approves."""
         return [self.op, str(self.key), self.before, self.after]
@@ -218,6 +223,11 @@ class Plan:
     inputs: Inputs | None = None
     owned: int = 0
     only: tuple[Key, ...] = ()
+
+    def apart(self) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+        """Return what drifted, notes included, and the changes that are only pending."""
+        drifted = tuple(line for line in (*self.changes, *self.notes) if line.is_drift)
+        return drifted, tuple(change for change in self.changes if not change.is_drift)
 
     @property
     def approval(self) -> str:

@@ -71,6 +71,7 @@ def compare(wanted: Resource, live: Resource, site: str) -> Change | None:
             Op.UNOWNED,
             wanted.key,
             at=wanted.at,
+            cause=_cause_of_loss(live),
             reason="equal to the site, but not marked as ours: left alone",
             hint=f"provision adopt {wanted.key}",
         )
@@ -87,6 +88,7 @@ def conflict(wanted: Resource, live: Resource, reason: str, hint: str) -> Change
         after=wanted.form,
         fields=differences(wanted.key.kind, live.form, wanted.form),
         at=wanted.at,
+        cause=_cause_of_loss(live),
         reason=reason,
         hint=hint,
     )
@@ -159,6 +161,11 @@ def _cause(written: Resource, live: Resource) -> Cause:
     if cluster_moved and site_moved:
         return "both"
     return "cluster" if cluster_moved else "site"
+
+
+def _cause_of_loss(live: Resource) -> Cause:
+    """Say who moved where a resource is nobody's: what we applied once has lost its owner since."""
+    return "cluster" if live.owner is None and APPLIED_LABEL in live.labels else "unknown"
 
 
 def _differences(kind: str, path: Path, before: Plain, after: Plain) -> Iterator[Field]:

@@ -152,7 +152,8 @@ class Problem(_Part):
 class Summary(_Part):
     """How many changes and notes of each kind there are; what is not said is 0.
 
-    `owned` is how much is live and ours in all that is in scope.
+    Of the changes and notes, `drift` are those that the cluster brought about; changes that it did
+    not are `pending`. `owned` is how much is live and ours in all that is in scope.
     """
 
     create: _Count = 0
@@ -164,6 +165,8 @@ class Summary(_Part):
     dangling: _Count = 0
     orphan: _Count = 0
     unowned: _Count = 0
+    drift: _Count
+    pending: _Count
     unchanged: _Count
     owned: _Count
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from provisioner.change import Cause, Change, Field, Op, Plan
 from provisioner.kinds import SITE_LABEL
-from provisioner.terminal import visible
+from provisioner.terminal import Paint, visible
 from provisioner.values import Plain, canonical_json
 
 _UNSAID: Final = frozenset(("kind", "metadata.name", f'metadata.labels["{SITE_LABEL}"]'))
@@ -44,7 +44,12 @@ class Row:
 
 def rows(plan: Plan) -> tuple[Row, ...]:
     """Return every change and note of a plan exactly once, in the order in which they are told."""
-    return tuple(_row(change) for change in (*plan.changes, *plan.notes))
+    return rows_of((*plan.changes, *plan.notes))
+
+
+def rows_of(changes: Iterable[Change]) -> tuple[Row, ...]:
+    """Return changes or notes as rows."""
+    return tuple(map(_row, changes))
 
 
 def on_agents(plan: Plan) -> tuple[tuple[str, str, str], ...]:
@@ -102,6 +107,23 @@ def _lines(field: Field) -> Iterable[tuple[str, str]]:
         yield "+", shown(field.after)
 
 
+def lines(row: Row, paint: Paint) -> Iterator[str]:
+    """Yield a row as text: what, where, why, and what differs, aligned."""
+    head = paint(STYLES[row.op], f"{row.op.symbol} {row.key}")
+    yield f"{head}{' ' * max(2, 36 - len(row.key))}{paint('dim', row.place)}".rstrip()
+    if row.remark:
+        yield f"    {row.remark}"
+    if row.hint:
+        yield f"    = {row.hint}"
+    width = max((len(path) for path, _ in row.fields), default=0)
+    for path, values in row.fields:
+        label = path
+        for sign, value in values:
+            yield f"    {label:<{width}}  {paint(_SIGNS[sign], f'{sign} {value}')}"
+            label = ""
+
+
+_SIGNS: Final = {"+": "green", "-": "red", " ": "dim"}
 STYLES: Final[dict[Op, str]] = {
     Op.CREATE: "green",
     Op.UPDATE: "yellow",

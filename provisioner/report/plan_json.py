@@ -30,6 +30,7 @@ def as_json(plan: Plan, created_at: datetime) -> str:
 
 def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
     """Return the plan as plain values."""
+    drifted, pending = plan.apart()
     return {
         "format_version": FORMAT_VERSION,
         "tool": f"provision {__version__}",
@@ -46,7 +47,40 @@ def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
         "notes": [_change(note) for note in plan.notes],
         "tests": [_test(test) for test in plan.tests],
         "problems": [diagnostics.entry(problem) for problem in plan.problems],
-        "summary": {**counts(plan), "unchanged": plan.unchanged, "owned": plan.owned},
+        "summary": {
+            **counts(plan),
+            "drift": len(drifted),
+            "pending": len(pending),
+            "unchanged": plan.unchanged,
+            "owned": plan.owned,
+        },
+        "digest": plan.digest,
+    }
+
+
+def drift_document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
+    """Return a plan as plain values with what drifted apart from what is pending.
+
+    Its format is versioned as that of plans is, and its entries are theirs.
+    """
+    drifted, pending = plan.apart()
+    return {
+        "format_version": FORMAT_VERSION,
+        "tool": f"provision {__version__}",
+        "created_at": created_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "site": plan.site,
+        "file": plan.file,
+        "cluster": cluster(plan.cluster),
+        "inputs": inputs(plan.inputs),
+        "drift": [_change(change) for change in drifted],
+        "pending": [_change(change) for change in pending],
+        "problems": [diagnostics.entry(problem) for problem in plan.problems],
+        "summary": {
+            "drift": len(drifted),
+            "pending": len(pending),
+            "unchanged": plan.unchanged,
+            "owned": plan.owned,
+        },
         "digest": plan.digest,
     }
 

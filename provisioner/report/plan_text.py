@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from provisioner import diagnostics
 from provisioner.change import Op, Plan
 from provisioner.report import _access
-from provisioner.report._base import STYLES, Row, on_agents, rows
+from provisioner.report._base import lines, on_agents, rows
 from provisioner.report._verdict import command, mode, summary
 from provisioner.terminal import Paint, visible
-
-_SIGNS: Final = {"+": "green", "-": "red", " ": "dim"}
 
 
 def text(plan: Plan, paint: Paint, options: Sequence[str] = ()) -> str:
@@ -26,7 +23,7 @@ def text(plan: Plan, paint: Paint, options: Sequence[str] = ()) -> str:
     parts.extend(_agents(plan, paint))
     listed = rows(plan)
     if listed:
-        parts.append("\n".join(line for row in listed for line in _row(row, paint)))
+        parts.append("\n".join(line for row in listed for line in lines(row, paint)))
     if section := _access.tests(plan.tests, paint):
         parts.append(section)
     if plan.problems:
@@ -45,21 +42,6 @@ def _agents(plan: Plan, paint: Paint) -> Iterator[str]:
     if found:
         lines = [f"  {app}  {path.removeprefix('spec.')}: {value}" for app, path, value in found]
         yield "\n".join([paint("bold", "RUNS ON YOUR AGENTS"), *lines])
-
-
-def _row(row: Row, paint: Paint) -> Iterator[str]:
-    head = paint(STYLES[row.op], f"{row.op.symbol} {row.key}")
-    yield f"{head}{' ' * max(2, 36 - len(row.key))}{paint('dim', row.place)}".rstrip()
-    if row.remark:
-        yield f"    {row.remark}"
-    if row.hint:
-        yield f"    = {row.hint}"
-    width = max((len(path) for path, _ in row.fields), default=0)
-    for path, lines in row.fields:
-        label = path
-        for sign, value in lines:
-            yield f"    {label:<{width}}  {paint(_SIGNS[sign], f'{sign} {value}')}"
-            label = ""
 
 
 def _end(plan: Plan, paint: Paint, options: Sequence[str]) -> str:

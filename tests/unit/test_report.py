@@ -210,6 +210,8 @@ def test_json() -> None:
         "dangling": 1,
         "orphan": 1,
         "unowned": 1,
+        "drift": 0,
+        "pending": 3,
         "unchanged": 0,
         "owned": 2,
     }
