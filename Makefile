@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := .demo
+CLIENTS := .venv-clients
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint types unit golden bench test-browser clean
+.PHONY: demo test lint types unit test-clients golden bench test-browser clean
 
 demo: $(READY)
 	@rm -rf $(DEMO) && mkdir $(DEMO)
@@ -27,6 +28,10 @@ types: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -n auto -m "not browser"
 
+# The MCP clients themselves, from their registries: about 1.7 GB, and ten minutes.
+test-clients: $(READY)
+	$(BIN)/pytest tests/end_to_end/clients --clients $(CLIENTS)
+
 golden: $(READY)
 	$(BIN)/pytest tests/golden --rewrite-golden
 
@@ -44,4 +49,4 @@ $(READY): pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

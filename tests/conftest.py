@@ -30,5 +30,6 @@ KEPT = ("PROVISION_REAL_TCTL", "PROVISION_EXAMPLES")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --rewrite-golden, which makes what is produced what is expected."""
+    """Add --rewrite-golden, which makes what is produced what is expected, and --clients."""
     parser.addoption("--rewrite-golden", action="store_true", help="rewrite tests/golden")
+    parser.addoption("--clients", metavar="DIR", help="run MCP clients too, installed below DIR")

@@ -16,7 +16,7 @@ from tests.machines import IDENTITY, LONG_CERTIFICATE
 
 BOT: Final = "example"
 PROXY: Final = "example.teleport.sh:443"
-ENV: Final = {"TELEPORT_DEBUG": "false", "NOTE": 'two words, "quoted"'}
+ENV: Final = {"TELEPORT_DEBUG": "false", "NOTE": '"deux mots", é\\'}
 ENTRIES: Final = {"search": "search", "archive": "files"}
 """Each client has two entries, the second under a name of its own: the server behind each."""
 
@@ -39,7 +39,7 @@ bots:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Everything of it is below `root`; `out` is what was rendered, `home` the user's."""
+    """Everything of it is below `root`; `out` is what was rendered, `home` the user's, who is in `project`."""
 
     root: Path
 
@@ -58,6 +58,10 @@ class Machine:
     @property
     def home(self) -> Path:
         return self.root / "home"
+
+    @property
+    def project(self) -> Path:
+        return self.home / "project"
 
     def file(self, name: str) -> Path:
         """Return a client's file as it was rendered."""
@@ -78,7 +82,7 @@ class Machine:
         command = [sys.executable, "-m", "provisioner", *argv]
         env = {**os.environ, "HOME": str(self.home)}
         done = subprocess.run(
-            command, cwd=self.home, env=env, capture_output=True, text=True, check=False
+            command, cwd=self.project, env=env, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -87,7 +91,7 @@ class Machine:
 def make(root: Path, *formats: str, delay: float = 0, timeout: str = "30s") -> Machine:
     """Set up a machine with clients of these formats, behind a tsh that takes `delay` seconds."""
     machine = Machine(root)
-    for directory in (machine.tsh.parent, machine.directory, machine.home):
+    for directory in (machine.tsh.parent, machine.directory, machine.project):
         directory.mkdir(parents=True)
     (machine.directory / "identity").write_text(f"{LONG_CERTIFICATE}{IDENTITY}")
     settings = root / "settings.json"

@@ -1,0 +1,76 @@
+"""Clients installed when they are first asked for, each apart from the others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+PATIENCE: Final = 900.0
+"""How long an installation may take, in seconds."""
+
+
+@dataclass
+class Shelf:
+    """A directory of clients, the versions of those that were used, and why others are missing."""
+
+    root: Path
+    versions: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def python(self, name: str, *packages: str) -> Path:
+        """Return the Python of a virtual environment that holds these packages."""
+        place = self.root / name
+        python = place / "bin" / "python"
+        install = [str(python), "-m", "pip", "install", "--quiet", *packages]
+        self._install(place, [[sys.executable, "-m", "venv", str(place)], install])
+        listed = subprocess.check_output(
+            [python, "-m", "pip", "list", "--format", "json"], text=True
+        )
+        wanted = {package.partition("[")[0] for package in packages} | {"mcp"}
+        found = {each["name"]: each["version"] for each in json.loads(listed)}
+        self.versions |= {f"{package} ({name})": found[package] for package in wanted}
+        return python
+
+    def program(self, package: str, name: str) -> Path:
+        """Return a program of an npm package, of its newest release."""
+        place = self.root / name
+        install = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"]
+        self._install(place, [[*install, "--prefix", str(place), f"{package}@latest"]])
+        about = place / "node_modules" / package / "package.json"
+        self.versions[package] = json.loads(about.read_text())["version"]
+        return place / "node_modules" / ".bin" / name
+
+    def _install(self, place: Path, commands: Sequence[Sequence[str]]) -> None:
+        """Carry out the commands once; skip the test where one fails."""
+        ready = place / ".ready"
+        wanted = json.dumps(commands)
+        if ready.exists() and ready.read_text() == wanted:
+            return
+        shutil.rmtree(place, ignore_errors=True)
+        for command in commands:
+            if place.name not in self.missing and (reason := _failure(command)):
+                self.missing[place.name] = reason
+        if place.name in self.missing:
+            pytest.skip(f"{place.name} cannot be installed: {self.missing[place.name]}")
+        ready.write_text(wanted)
+
+
+def _failure(command: Sequence[str]) -> str:
+    """Run an installation and return why it failed, nothing where it did not."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    said = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+    return next(iter(said), "without a word") if done.returncode else ""
