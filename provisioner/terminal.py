@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final
 
-# Control, format (bidi, zero-width, tags), surrogate, private, unassigned, line and paragraph ends.
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Control, format (bidi, zero-width, tags), surrogate, private, unassigned, and blanks but the one.
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 _SUSPECT: Final = re.compile(r"[^\x20-\x7e]")
 
 
@@ -53,7 +53,7 @@ def _columns(char: str) -> int:
 
 def _shown(match: re.Match[str]) -> str:
     char = match[0]
-    if unicodedata.category(char) not in _UNSEEN and char != "\N{NO-BREAK SPACE}":
+    if unicodedata.category(char) not in _UNSEEN:
         return char
     code = ord(char)
     if code <= 0xFF:  # noqa: PLR2004
