@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Final, Literal
 
@@ -35,6 +35,7 @@ class Op(StrEnum):
     DELETE = "delete"
     GRANT = "grant"  # a bot that is not ours gains roles
     REVOKE = "revoke"  # a bot that is not ours loses a role of ours
+    ADOPT = "adopt"  # a live resource is marked as ours, and stays as it is
 
     CONFLICT = "conflict"  # refuses the whole apply
     DANGLING = "dangling"  # a live bot names a role that does not exist
@@ -58,6 +59,7 @@ _SYMBOLS: Final = {
     Op.DELETE: "-",
     Op.GRANT: ">",
     Op.REVOKE: "<",
+    Op.ADOPT: "@",
     Op.CONFLICT: "!",
     Op.DANGLING: "!",
     Op.ORPHAN: "?",
@@ -201,56 +203,52 @@ class TestResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Adoption:
+    """What is to be marked as ours: `keys`, or without any, all that the site names and that is live.
+
+    It must belong to the site `from_site`, or to nobody where that is None.
+    """
+
+    keys: tuple[Key, ...] = ()
+    from_site: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The difference between a site and a cluster, ready to be judged, shown and applied.
 
     `owned` counts what is live, ours and in scope. `only`, unless empty, are the keys that somebody
-    asked for: then this is a part of the whole plan.
+    asked for: then this is a part of the whole plan. With `adoption` it only marks resources as ours.
     """
 
     site: str
     file: str
     cluster: ClusterInfo
-    prune: bool
-    changes: tuple[Change, ...]
-    notes: tuple[Change, ...]
-    problems: tuple[Problem, ...]
-    digest: str
-    unchanged: int
-    scope: tuple[str, ...]
+    prune: bool = False
+    changes: tuple[Change, ...] = ()
+    notes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    digest: str = ""
+    unchanged: int = 0
+    scope: tuple[str, ...] = ()
     access: Access = Access()
     tests: tuple[TestResult, ...] = ()
     inputs: Inputs | None = None
     owned: int = 0
     only: tuple[Key, ...] = ()
+    adoption: Adoption | None = None
+
+    @property
+    def mode(self) -> Literal["apply", "prune", "adopt"]:
+        """What kind of plan it is."""
+        if self.adoption is not None:
+            return "adopt"
+        return "prune" if self.prune else "apply"
 
     def apart(self) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
         """Return what drifted, notes included, and the changes that are only pending."""
         drifted = tuple(line for line in (*self.changes, *self.notes) if line.is_drift)
         return drifted, tuple(change for change in self.changes if not change.is_drift)
-
-    @property
-    def approval(self) -> str:
-        """The part of the digest that covers all that is approved with this plan."""
-        return approval(
-            self.site,
-            self.cluster.name,
-            [self.prune, [str(key) for key in self.only]] if self.only else self.prune,
-            [change.approved for change in self.changes],
-            [astuple(row) for row in self.access.rows],
-            [[test.name, test.state] for test in self.tests],
-            *([self.access.other_apps] if self.access.other_apps else []),
-        )
-
-
-def approval(*whole: Plain) -> str:
-    """Return the hash of all that somebody who approves a plan approves.
-
-    `whole` are site, cluster, mode, what each change calls approved, the access rows as lists, name
-    and state of each test, and where there are any, other apps newly reached. Timestamps, revisions
-    and places are not in it.
-    """
-    return sha256([1, *whole])[:32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,10 @@ _NAMED_ORIGINS: Final[Mapping[str, str]] = {
     "okta": "the Okta integration manages it",
     "scim": "the SCIM integration manages it",
     "entra-id": "the Entra ID integration manages it",
+    "terraform": "Terraform manages it",
 }
+# Teleport's Terraform provider leaves no mark of its own; these labels people use everywhere.
+_MANAGED_BY: Final = ("managed-by", "managed_by", "app.kubernetes.io/managed-by")
 
 
 def create(wanted: Resource) -> Change:
@@ -99,6 +102,16 @@ def differences(kind: str, before: Body, after: Body) -> tuple[Field, ...]:
     return tuple(_differences(kind, (), before, after))
 
 
+def manager(live: Resource) -> str:
+    """Return who looks after a live resource, as far as its labels tell, or nothing."""
+    if live.labels.get(_PRESET) == "preset":
+        return "it is a preset of Teleport itself"
+    if said := _NAMED_ORIGINS.get(live.labels.get(_ORIGIN, "")):
+        return said
+    managers = (live.labels.get(label, "").lower() for label in _MANAGED_BY)
+    return "Terraform manages it" if any("terraform" in each for each in managers) else ""
+
+
 def _update(wanted: Resource, live: Resource) -> Change | None:
     written = _carrying(wanted, live)
     if live.text == written.text:
@@ -121,10 +134,9 @@ def _whose(live: Resource) -> tuple[str, str]:
     if live.owner is not None:
         return f"it belongs to site {live.owner}", f"{adopt} --from-site {live.owner}"
     if live.labels.get(_PRESET) == "preset":
-        return "it is a preset of Teleport itself", "choose another name"
-    origin = live.labels.get(_ORIGIN, "")
-    if origin in _NAMED_ORIGINS:
-        return _NAMED_ORIGINS[origin], f"manage it there, or: {adopt}"
+        return manager(live), "choose another name"
+    if other := manager(live):
+        return other, f"manage it there, or: {adopt}"
     return "it exists, differs, and is not marked as ours", adopt
 
 

@@ -153,4 +153,5 @@ _DONE: Final = {
     Op.DELETE: "deleted",
     Op.GRANT: "given roles",
     Op.REVOKE: "deprived of roles",
+    Op.ADOPT: "adopted",
 }

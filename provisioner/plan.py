@@ -21,6 +21,7 @@ from provisioner.acceptance import results
 from provisioner.change import Access, Change, ClusterInfo, Key, Op, Plan, TestResult
 from provisioner.compare import compare, create, delete, served
 from provisioner.desired import Desired, unmet
+from provisioner.digests import approval
 from provisioner.errors import WrongVersion
 from provisioner.holdings import dangling, foreign_bot, refused_by_dangling, roles_of, still_held
 from provisioner.impact import impact, live_world, outcome
@@ -50,7 +51,7 @@ def plan(
     """
     known = {resource.key: resource for resource in live}
     wanted = {resource.key: resource for resource in desired.resources}
-    _no_downgraded_copies(wanted, known)
+    require_whole(wanted, known)
     found = [
         *_of_the_site(wanted, known, desired.site),
         *_no_longer_in_the_site(wanted, known, desired, prune=prune),
@@ -60,27 +61,46 @@ def plan(
         require_known(only, wanted.keys() | known.keys())
         found = part(found, only)
     found = _with_consequences(found, known)
-    changes = tuple(sorted((c for c in found if not c.op.is_note), key=_position))
-    after = outcome(known, changes)
-    access = impact(known, after, desired.tools.get) if changes else Access()
-    tests = _tested(desired, known, after)
-    made = Plan(
-        site=desired.site,
-        file=desired.file,
-        cluster=cluster,
-        prune=prune,
-        changes=changes,
-        notes=tuple(sorted((c for c in found if c.op.is_note), key=_note_position)),
-        problems=tuple(unmet(desired, known, found)),
-        digest=_sides(desired, known),
-        unchanged=_unchanged(wanted, found, only),
-        scope=desired.kinds,
-        access=access,
-        tests=tests,
-        owned=_owned(known, desired),
-        only=tuple(sorted(only)),
+    return finished(frame(desired, cluster, prune=prune, only=only), desired, known, found)
+
+
+def frame(
+    desired: Desired, cluster: ClusterInfo, *, prune: bool = False, only: Collection[Key] = ()
+) -> Plan:
+    """Return a plan of what, for what, without any line yet."""
+    return Plan(
+        desired.site, desired.file, cluster, prune, scope=desired.kinds, only=tuple(sorted(only))
     )
-    return replace(made, digest=f"{made.digest}-{made.approval}")
+
+
+def finished(
+    begun: Plan, desired: Desired, known: Mapping[Key, Resource], found: Iterable[Change]
+) -> Plan:
+    """Return a plan with the changes and notes `found`, in order, and what they do to access."""
+    lines = tuple(found)
+    changes = tuple(sorted((c for c in lines if not c.op.is_note), key=_position))
+    after = outcome(known, changes)
+    made = replace(
+        begun,
+        changes=changes,
+        notes=tuple(sorted((c for c in lines if c.op.is_note), key=_note_position)),
+        problems=tuple(unmet(desired, known, lines)),
+        unchanged=_unchanged(desired, lines, begun.only),
+        access=impact(known, after, desired.tools.get) if changes else Access(),
+        tests=_tested(desired, known, after),
+        owned=_owned(desired, known),
+    )
+    return replace(made, digest=f"{_sides(desired, known)}-{approval(made)}")
+
+
+def require_whole(keys: Iterable[Key], known: Mapping[Key, Resource]) -> None:
+    """Raise WrongVersion where what is to be written is live, and was shown to us cut down."""
+    for key in keys:
+        if key in known and _DOWNGRADED in known[key].labels:
+            raise WrongVersion(
+                f"the cluster serves {key} in a form downgraded for an older tctl",
+                hint="use a tctl of the cluster's own major version",
+            )
 
 
 def stage(change: Change) -> int:
@@ -93,13 +113,14 @@ def stage(change: Change) -> int:
     return level
 
 
-def _unchanged(wanted: Iterable[Key], found: Iterable[Change], only: Collection[Key]) -> int:
+def _unchanged(desired: Desired, found: Iterable[Change], only: Collection[Key]) -> int:
     """Return how many resources of the site, or of the part of it, have no line in the plan."""
     told = {line.key for line in found}
+    wanted = (resource.key for resource in desired.resources)
     return sum(key not in told and (not only or key in only) for key in wanted)
 
 
-def _owned(known: Mapping[Key, Resource], desired: Desired) -> int:
+def _owned(desired: Desired, known: Mapping[Key, Resource]) -> int:
     ours = (key for key, live in known.items() if live.owner == desired.site)
     return sum(key.kind in desired.kinds for key in ours)
 
@@ -164,15 +185,6 @@ def _with_consequences(found: list[Change], known: Mapping[Key, Resource]) -> li
     missing = frozenset(role for held in bots.values() for role in held if role not in roles)
     settled = [refused_by_dangling(change, missing) for change in found]
     return [*settled, *still_held(found, bots), *dangling(bots, frozenset(roles))]
-
-
-def _no_downgraded_copies(wanted: Mapping[Key, Resource], known: Mapping[Key, Resource]) -> None:
-    for key in wanted.keys() & known.keys():
-        if _DOWNGRADED in known[key].labels:
-            raise WrongVersion(
-                f"the cluster serves {key} in a form downgraded for an older tctl",
-                hint="use a tctl of the cluster's own major version",
-            )
 
 
 def _position(change: Change) -> tuple[int, str, str]:

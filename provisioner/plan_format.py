@@ -77,7 +77,7 @@ class _Line(_Part):
 class Change(_Line):
     """Something that will be done; `before` and `after` are canonical bodies, as the digest has them."""
 
-    action: Literal["create", "update", "delete", "grant", "revoke"]
+    action: Literal["create", "update", "delete", "grant", "revoke", "adopt"]
     effect: Literal["widens", "narrows", "neutral"]
 
 
@@ -161,6 +161,7 @@ class Summary(_Part):
     delete: _Count = 0
     grant: _Count = 0
     revoke: _Count = 0
+    adopt: _Count = 0
     conflict: _Count = 0
     dangling: _Count = 0
     orphan: _Count = 0
@@ -180,7 +181,7 @@ class Document(_Part):
     site: str
     file: str
     cluster: Cluster
-    mode: Literal["apply", "prune"]
+    mode: Literal["apply", "prune", "adopt"]
     only: list[str]
     inputs: Inputs
     scope: list[str]

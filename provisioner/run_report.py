@@ -143,7 +143,7 @@ def _head(plan: Plan, origin: Origin) -> dict[str, Plain]:
         "site": plan.site,
         "file": plan.file,
         "cluster": plan_json.cluster(plan.cluster),
-        "mode": plan_json.mode(plan),
+        "mode": plan.mode,
         "only": [str(key) for key in plan.only],
         "inputs": plan_json.inputs(plan.inputs),
         "digest": plan.digest,

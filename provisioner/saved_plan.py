@@ -15,7 +15,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from provisioner import jsonfile, units
-from provisioner.change import AccessRow, Inputs, Key, approval
+from provisioner.change import AccessRow, Inputs, Key
+from provisioner.digests import approval_of, mode_of
 from provisioner.errors import FileError
 from provisioner.plan_format import FORMAT_VERSION, Change, Document, Row
 from provisioner.values import Body, Plain, freeze, sha256
@@ -99,6 +100,8 @@ def _told(error: ValidationError, file: str) -> Iterator[str]:
 
 def _approved(document: Document) -> Approved:
     _require_own_digest(document)
+    if document.mode == "adopt":
+        raise ValueError("a plan to adopt: use `provision adopt`, with --expect and its digest")
     inputs = document.inputs
     return Approved(
         site=document.site,
@@ -124,11 +127,10 @@ def _require_own_digest(document: Document) -> None:
     rows = [[True, *_row(row)] for row in access.gained] + [
         [False, *_row(row)] for row in access.lost
     ]
-    prune = document.mode == "prune"
-    whole = approval(
+    whole = approval_of(
         document.site,
         document.cluster.name,
-        [prune, document.only] if document.only else prune,
+        mode_of(document.mode, document.only),
         [[each.action, each.id, each.before or {}, each.after or {}] for each in document.changes],
         rows,
         [[test.name, test.state] for test in document.tests],

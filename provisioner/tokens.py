@@ -25,7 +25,7 @@ def allowed(change: Change, known: Mapping[Key, Resource], site: str) -> Change:
             f"{bot.key} is not ours, and a token lets a machine join as it",
             f"provision adopt {bot.key}, or remove join from it",
         )
-    if change.op is Op.UPDATE and spec.get("join_method") == "bound_keypair":
+    if change.op in (Op.UPDATE, Op.ADOPT) and spec.get("join_method") == "bound_keypair":
         return _conflict(
             change,
             "writing a bound_keypair token again drops the key it is bound to",

@@ -15,8 +15,9 @@ from typing import Final
 
 from provisioner import execution, files, pinned, severity, sitefile
 from provisioner.acceptance import Test
+from provisioner.adoption import adoption
 from provisioner.alone import judge_alone, raised, told
-from provisioner.change import ClusterInfo, Event, Inputs, Key, Plan, TestResult
+from provisioner.change import Adoption, ClusterInfo, Event, Inputs, Key, Plan, TestResult
 from provisioner.cluster import Cluster, Scope, WritableCluster
 from provisioner.decode import decode
 from provisioner.desired import Declared, Desired, Excepting
@@ -195,6 +196,13 @@ def plan_for(prepared: Prepared, seen: Seen, *, prune: bool, only: Collection[Ke
     return replace(made, problems=(*prepared.warnings, *unmet), inputs=prepared.inputs)
 
 
+def make_adoption(prepared: Prepared, cluster: Cluster, wish: Adoption) -> Plan:
+    """Read the cluster and plan to mark resources as ours. Raises WrongVersion and ClusterError."""
+    seen = look(prepared, cluster, prune=False)
+    made = adoption(_desired(prepared), seen.live, seen.info, wish)
+    return replace(made, problems=prepared.warnings, inputs=prepared.inputs)
+
+
 def carry_out(
     made: Plan,
     prepared: Prepared,
@@ -204,7 +212,10 @@ def carry_out(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Event]:
     """Apply a judged plan and read back what became of it. Raises what `execution` does."""
-    replan = partial(make_plan, prepared, cluster, prune=made.prune, only=made.only)
+    if made.adoption is not None:
+        replan = partial(make_adoption, prepared, cluster, made.adoption)
+    else:
+        replan = partial(make_plan, prepared, cluster, prune=made.prune, only=made.only)
     return execution.carry_out(made, cluster, replan, pauses=pauses, sleep=sleep)
 
 

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "render": "Write every file that the site comes to.",
     "plan": "Show the difference to the live cluster; never writes to it.",
     "apply": "Plan, judge, ask, apply in order, read back.",
+    "adopt": "Take over what already lives in the cluster, as it is.",
     "drift": "Whether somebody else changed what the site manages.",
     "access": "Who can call what, and by which rule.",
     "tools": "Pin the tools of MCP servers, and see what became of them.",

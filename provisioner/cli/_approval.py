@@ -40,10 +40,10 @@ class Approval:
     not trust what carried the file here.
     """
 
-    file: Path | None
-    approved: Approved | None
-    max_age: timedelta
-    expect: str | None
+    file: Path | None = None
+    approved: Approved | None = None
+    max_age: timedelta = timedelta.max
+    expect: str | None = None
 
     def site(self, given: Path) -> Path:
         """Return the site that is meant: the one that was planned, unless another is typed."""

@@ -8,11 +8,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
+
+import click
 
 from provisioner import files, provenance
 from provisioner.change import Event, Plan
 from provisioner.cli._approval import Approval
 from provisioner.run_report import Origin, RunReport
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def report_option(function: F) -> F:
+    """Add --report."""
+    return click.option(
+        "--report",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Keep a report of what was done, as JSON, also when this is killed.",
+    )(function)
 
 
 @contextmanager

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
 from provisioner import outdir, workflow
-from provisioner.change import Event, Key, Plan
+from provisioner.change import Key
 from provisioner.cli import _base
+from provisioner.cli._applying import Applying
 from provisioner.cli._approval import Approval, approval_options
 from provisioner.cli._limits import complete, limits_options
-from provisioner.cli._reporting import reporting
-from provisioner.cli._teller import Teller
-from provisioner.errors import Refused
+from provisioner.cli._reporting import report_option
 from provisioner.judge import Limits, judge
-from provisioner.report import outcome, plan_text
-from provisioner.terminal import Paint, visible
+from provisioner.report import plan_text
 
 
 @click.command("apply", short_help="Plan, judge, ask, apply in order, read back.")
@@ -32,10 +28,7 @@ from provisioner.terminal import Paint, visible
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False),
     help="Also write what `render` writes.",
 )  # fmt: skip
-@click.option(
-    "--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Keep a report of what was done, as JSON, also when this is killed.",
-)  # fmt: skip
+@report_option
 @_base.cluster_options
 @_base.templates_option
 @_base.color_option
@@ -56,53 +49,9 @@ def command(
     click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
     judge(plan, complete(limits, approval, reach))
     approval.tell(plan)
-    if plan.changes:
-        _confirm(plan, yes=yes)
+    applying = Applying(plan, prepared, live, reach, paint)
+    applying.confirm(yes=yes)
     if output is not None:
         outdir.write(output, prepared.rendered.files)
-    with reporting(report, plan, approval) as heard:
-        if plan.changes:
-            events = workflow.carry_out(plan, prepared, live, pauses=reach.pauses)
-            _tell(plan, events, heard, reach.teller, paint)
+    applying.carry_out(report, approval)
     return 0
-
-
-def _confirm(plan: Plan, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise Refused(
-            "nobody can be asked here: stdin is not a terminal",
-            hint="after a review of the plan: --yes, best with --expect DIGEST",
-        )
-    where = visible(plan.cluster.name)
-    answer = click.prompt(f"Apply to {where}? Only `yes` is a yes", default="no", err=True)
-    if answer != "yes":
-        raise Refused("nothing was applied: the answer was not `yes`")
-
-
-def _tell(
-    plan: Plan,
-    events: Iterator[Event],
-    heard: Callable[[Event], None],
-    teller: Teller,
-    paint: Paint,
-) -> None:
-    """Tell every outcome as it happens; whatever ends the apply, say what was not done.
-
-    What is `heard` is on record before the next step is made.
-    """
-    told: list[Event] = []
-    with teller:
-        try:
-            for event in events:
-                heard(event)
-                told.append(event)
-                if line := outcome.line(event, paint):
-                    teller.line(line)
-                else:
-                    teller.hear(event)
-        finally:
-            for line in outcome.unfinished(plan.changes, told):
-                teller.line(line)
-            teller.line(f"\n{outcome.summary(plan.changes, told)}.")

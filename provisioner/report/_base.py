@@ -130,6 +130,7 @@ STYLES: Final[dict[Op, str]] = {
     Op.DELETE: "red",
     Op.GRANT: "green",
     Op.REVOKE: "red",
+    Op.ADOPT: "cyan",
     Op.CONFLICT: "red",
     Op.DANGLING: "red",
     Op.ORPHAN: "cyan",

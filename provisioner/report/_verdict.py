@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from provisioner import diagnostics
-from provisioner.change import Op, Plan
+from provisioner.change import Adoption, Op, Plan
 from provisioner.report._access import shown
 from provisioner.report._base import counts
 from provisioner.terminal import plural, visible
@@ -18,6 +18,7 @@ VERBS: Final[dict[Op, str]] = {
     Op.DELETE: "to delete",
     Op.GRANT: "to grant",
     Op.REVOKE: "to revoke",
+    Op.ADOPT: "to adopt",
     Op.CONFLICT: "in conflict",
     Op.DANGLING: "broken",
     Op.ORPHAN: "orphaned",
@@ -51,7 +52,7 @@ def outcome(plan: Plan) -> str:
 
 def mode(plan: Plan) -> str:
     """Return what sets a plan apart from a plain one of the whole site, such as `, pruning`."""
-    return ", pruning" * plan.prune + _part(plan)
+    return ", pruning" * plan.prune + ", adopting" * (plan.mode == "adopt") + _part(plan)
 
 
 def stops(plan: Plan) -> tuple[str, ...]:
@@ -68,6 +69,8 @@ def command(plan: Plan, options: Sequence[str]) -> str:
 
     `options` are those that say where the cluster and the templates are.
     """
+    if plan.adoption is not None:
+        return _adopt(plan, plan.adoption, options)
     only = [word for key in plan.only for word in ("--only", str(key))]
     argv = ["provision", "apply", plan.file, *(["--prune"] * plan.prune), *only, *options]
     return shlex.join([*argv, "--expect", plan.digest])
@@ -76,6 +79,12 @@ def command(plan: Plan, options: Sequence[str]) -> str:
 def _part(plan: Plan) -> str:
     """Return which part of the site was planned, nothing where that is all of it."""
     return f", only {', '.join(visible(str(key)) for key in plan.only)}" if plan.only else ""
+
+
+def _adopt(plan: Plan, wish: Adoption, options: Sequence[str]) -> str:
+    argv = ["provision", "adopt", *(map(str, wish.keys) if wish.keys else ["--all"]), plan.file]
+    argv += ["--from-site", wish.from_site] if wish.from_site else []
+    return shlex.join([*argv, *options, "--expect", plan.digest])
 
 
 def _facts(plan: Plan) -> Iterator[str]:

@@ -15,6 +15,7 @@ _PAST: Final[dict[Op, str]] = {
     Op.DELETE: "deleted",
     Op.GRANT: "granted",
     Op.REVOKE: "revoked",
+    Op.ADOPT: "adopted",
 }
 
 

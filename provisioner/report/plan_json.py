@@ -38,7 +38,7 @@ def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
         "site": plan.site,
         "file": plan.file,
         "cluster": cluster(plan.cluster),
-        "mode": mode(plan),
+        "mode": plan.mode,
         "only": [str(key) for key in plan.only],
         "inputs": inputs(plan.inputs),
         "scope": list(plan.scope),
@@ -93,11 +93,6 @@ def cluster(info: ClusterInfo) -> dict[str, Plain]:
         "client": info.client,
         "via": info.via,
     }
-
-
-def mode(plan: Plan) -> str:
-    """Return what kind of plan it is."""
-    return "prune" if plan.prune else "apply"
 
 
 def inputs(made_from: Inputs | None) -> dict[str, Plain] | None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioner import digests
 from provisioner.apply import apply
 from provisioner.approval import require_covered, require_current, uncovered
 from provisioner.change import ClusterInfo, Inputs, Plan, TestResult
@@ -196,7 +197,7 @@ def test_more_access_by_the_same_changes() -> None:
 def test_access_tests(was: Any, now: Any, covered: bool) -> None:
     """A test that passed when the plan was approved, or was not there, has to pass now."""
     then = replace(made(role()), tests=(TestResult("t", was),) if was else ())
-    then = replace(then, digest=f"{then.digest[:18]}{then.approval}")
+    then = replace(then, digest=f"{then.digest[:18]}{digests.approval(then)}")
     lines = uncovered(replace(made(role()), tests=(TestResult("t", now),)), approval(then))
     assert (not lines) is covered
     assert all(line.startswith(f"access test `t` {now}; when approved: ") for line in lines)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner import plan_format
+from provisioner import digests, plan_format
 from provisioner.change import Inputs, Key, Op, Plan
 from provisioner.errors import FileError
 from provisioner.plan import plan
@@ -155,7 +155,7 @@ def test_one_change_twice() -> None:
     """Not even a digest made for it lets one resource be changed twice."""
     twice = replace(PLAN, changes=(PLAN.changes[0], PLAN.changes[0]))
     with pytest.raises(FileError, match="'role/dev' is there twice"):
-        read(written(replace(twice, digest=f"{'0' * 8}-{'0' * 8}-{twice.approval}")))
+        read(written(replace(twice, digest=f"{'0' * 8}-{'0' * 8}-{digests.approval(twice)}")))
 
 
 json_values = st.recursive(

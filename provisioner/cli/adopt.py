@@ -1,0 +1,97 @@
+"""provision adopt."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from provisioner import workflow
+from provisioner.change import Adoption, Key
+from provisioner.cli import _base
+from provisioner.cli._applying import Applying
+from provisioner.cli._approval import Approval
+from provisioner.cli._limits import complete, limits_options
+from provisioner.cli._reporting import report_option
+from provisioner.judge import Limits, judge
+from provisioner.kinds import KINDS
+from provisioner.report import plan_json, plan_text
+
+_KEY: Final = re.compile(rf"(?:{'|'.join(KINDS)})/[^/]+")
+
+
+@click.command("adopt", short_help="Take over what already lives in the cluster.")
+@click.argument("words", metavar="[KIND/NAME]... [SITE]", nargs=-1)
+@click.option(
+    "--all", "everything", is_flag=True, help="All that SITE names and nobody looks after."
+)
+@click.option(
+    "--from-site", metavar="NAME",
+    help="Take over from this site; without KIND/NAME, all that SITE names of it.",
+)  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can be asked.")
+@click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
+@click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--expect", metavar="DIGEST", help="Adopt only by the plan with this digest; else exit 4."
+)
+@limits_options
+@report_option
+@_base.cluster_options
+@_base.templates_option
+@_base.color_option
+def command(
+    words: tuple[str, ...], everything: bool, from_site: str | None,
+    yes: bool, dry_run: bool, layout: str, expect: str | None, report: Path | None, limits: Limits,
+    reach: _base.Reach,
+    templates: Path | None, color: str,
+) -> int:  # fmt: skip
+    """Mark live resources as belonging to SITE, which must name them, and change nothing else.
+
+    KIND/NAME is `role/dev`, `bot/ci`, `app/files` or `token/ci-gitlab`. What differs from SITE is
+    for the next plan. Presets of Teleport, and what its operator or Terraform looks after, are left
+    alone unless they are named.
+    """
+    if layout == "json" and not dry_run:
+        raise click.UsageError("--format json shows a plan: add --dry-run")
+    paint = _base.paint(color)
+    keys, site = _read(words)
+    _require_one_way(keys, from_site, everything=everything)
+    prepared = workflow.prepare(site, _base.load_templates(templates))
+    live = reach.open() if dry_run else reach.open_writable()
+    with reach.teller:
+        plan = workflow.make_adoption(prepared, live, Adoption(keys, from_site))
+    if layout == "json":
+        click.echo(plan_json.as_json(plan, datetime.now(UTC)))
+    else:
+        click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
+    approval = Approval(expect=expect)
+    judge(plan, complete(limits, approval, reach))
+    if not dry_run:
+        applying = Applying(plan, prepared, reach.open_writable(), reach, paint)
+        applying.confirm(yes=yes)
+        applying.carry_out(report, approval)
+    return 0
+
+
+def _read(words: tuple[str, ...]) -> tuple[tuple[Key, ...], Path]:
+    """Return the names, and the site file that may stand behind them. Raises click.UsageError."""
+    keys = tuple(Key.of(word) for word in words if _KEY.fullmatch(word))
+    others = [word for word in words if not _KEY.fullmatch(word)]
+    if len(others) > 1 or (others and words[-1] != others[0]):
+        raise click.UsageError(
+            f"{others[0]!r} is not KIND/NAME, of {', '.join(KINDS)}; SITE comes last, if at all"
+        )
+    default = os.environ.get("PROVISION_SITE", "site.yaml")
+    return tuple(dict.fromkeys(keys)), Path(others[0] if others else default)
+
+
+def _require_one_way(keys: tuple[Key, ...], from_site: str | None, *, everything: bool) -> None:
+    if everything and keys:
+        raise click.UsageError("--all is all that SITE names: leave KIND/NAME out")
+    if not keys and not everything and from_site is None:
+        raise click.UsageError("name what to adopt: KIND/NAME, --all or --from-site NAME")
