@@ -36,21 +36,27 @@ def results(
 ) -> tuple[TestResult, ...]:
     """Return what each test comes to in the world `after` a plan.
 
-    `before` is the world as it is: what fails there too is not this plan's doing.
+    `before` is the world as it is: what fails there too, for the same reasons, is not this plan's
+    doing. A reason more is, and so is a test that failed because there was nobody to ask about.
     """
     return tuple(_result(test, after, before) for test in tests)
 
 
 def _result(test: Test, after: World, before: World | None) -> TestResult:
     found = tuple(_reasons(test.says, after))
-    was = _state(_reasons(test.says, before)) if before is not None else None
+    then = tuple(_reasons(test.says, before)) if before is not None else ()
+    reasons = _bad(found)
     return TestResult(
         name=test.name,
         state=_state(found),
-        reasons=tuple(text for state, text in found if state != "passed"),
+        reasons=reasons,
         at=test.at,
-        was_failing=was == "failed",
+        was_failing=_state(then) == "failed" and set(reasons) <= set(_bad(then)),
     )
+
+
+def _bad(reasons: Iterable[Reason]) -> tuple[str, ...]:
+    return tuple(text for state, text in reasons if state != "passed")
 
 
 def _state(reasons: Iterable[Reason]) -> State:
