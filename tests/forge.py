@@ -1,0 +1,149 @@
+"""Code hosts that the ready-made CI talks to: `gh` and `curl` that answer from a file.
+
+The file holds what there is of comments and merged requests; each call is added to it with its
+arguments and what it sent. Sources: https://docs.github.com/rest/issues/comments,
+https://cli.github.com/manual/gh_api, https://docs.gitlab.com/api/notes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parent.parent
+STATE: Final = "FORGE_STATE"
+ME: Final = {"login": "github-actions[bot]", "id": 7}
+_PAGE: Final = 100
+
+
+class Forge:
+    """A code host for one test: the commands that stand in for its clients, and what it holds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "forge.json"
+        self.bin = folder / "forge-bin"
+        self.bin.mkdir()
+        self.hold(comments=[], merged=[], calls=[], denied=False)
+        for name in ("gh", "curl"):
+            command = self.bin / name
+            command.write_text(
+                f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+                f"from tests import forge\nforge.{name}(sys.argv[1:])\n"
+            )
+            command.chmod(0o755)
+
+    def hold(self, **facts: Any) -> None:
+        """Change what the host holds."""
+        known = json.loads(self.path.read_text()) if self.path.exists() else {}
+        self.path.write_text(json.dumps({**known, **facts}))
+
+    def __getitem__(self, name: str) -> Any:
+        return json.loads(self.path.read_text())[name]
+
+    @property
+    def bodies(self) -> list[str]:
+        """What stands in the comments."""
+        return [comment["body"] for comment in self["comments"]]
+
+    @property
+    def writes(self) -> list[str]:
+        """Each call that wrote, as its method and path."""
+        return [
+            f"{call['method']} {call['path']}" for call in self["calls"] if call["method"] != "GET"
+        ]
+
+
+def comment(body: str, author: Mapping[str, Any] = ME, number: int = 1) -> dict[str, Any]:
+    """Return a comment, of which GitHub calls the author `user`."""
+    return {"id": number, "user": author, "author": author, "body": body}
+
+
+def gh(argv: Sequence[str]) -> None:
+    """Do what `gh api` does."""
+    words = list(argv)
+    if words.pop(0) != "api":
+        sys.exit("only `gh api` is known here")
+    flags = {name: name in words for name in ("--paginate", "--silent")}
+    words = [word for word in words if word not in flags]
+    options = {name: _taken(words, name) for name in ("--method", "--jq", "--field")}
+    (path,) = words
+    sent = options["--field"]
+    body = Path(sent.removeprefix("body=@")).read_text() if sent else None
+    answer = _answer(options["--method"] or "GET", path, body, argv)
+    if flags["--silent"]:
+        return
+    pages = (
+        [answer] if isinstance(answer, dict) else _pages(answer, all_of_them=flags["--paginate"])
+    )
+    for page in pages:
+        jq = ["jq", "--raw-output", options["--jq"] or "."]
+        subprocess.run(jq, input=json.dumps(page), text=True, check=True)
+
+
+def curl(argv: Sequence[str]) -> None:
+    """Do what curl does for `--request`, `--header @FILE`, `--form NAME=<FILE` and one address."""
+    words = [word for word in argv if word not in ("--fail", "--silent", "--show-error")]
+    options = {name: _taken(words, name) for name in ("--request", "--header", "--form")}
+    (address,) = words
+    header = Path((options["--header"] or "").removeprefix("@")).read_text()
+    if header != f"PRIVATE-TOKEN: {os.environ['PROVISION_TOKEN']}\n":
+        sys.exit("curl: (22) The requested URL returned error: 401")
+    sent = options["--form"]
+    body = Path(sent.removeprefix("body=<")).read_text() if sent else None
+    path = address.removeprefix(os.environ["CI_API_V4_URL"] + "/")
+    answer = _answer(options["--request"] or "GET", path, body, argv)
+    page = re.search(r"[?&]page=(\d+)", path)
+    if page:
+        answer = answer[(int(page[1]) - 1) * _PAGE :][:_PAGE]
+    sys.stdout.write(json.dumps(answer))
+
+
+def _taken(words: list[str], name: str) -> str | None:
+    """Take an option and its value out of a command line."""
+    if name not in words:
+        return None
+    at = words.index(name)
+    value = words[at + 1]
+    del words[at : at + 2]
+    return value
+
+
+def _pages(items: list[Any], *, all_of_them: bool) -> list[list[Any]]:
+    pages = [items[at : at + _PAGE] for at in range(0, len(items), _PAGE)] or [[]]
+    return pages if all_of_them else pages[:1]
+
+
+def _answer(method: str, path: str, body: str | None, argv: Sequence[str]) -> Any:
+    file = Path(os.environ[STATE])
+    state = json.loads(file.read_text())
+    state["calls"].append({"method": method, "path": path, "argv": list(argv), "body": body})
+    file.write_text(json.dumps(state))
+    if state["denied"]:
+        sys.exit("HTTP 403: Resource not accessible by integration")
+    if method == "GET":
+        return _listed(path.partition("?")[0], state)
+    if method == "POST":
+        state["comments"].append(comment(body or "", ME, len(state["comments"]) + 1))
+    else:
+        number = int(path.rpartition("/")[2])
+        for held in state["comments"]:
+            if held["id"] == number:
+                held["body"] = body
+    file.write_text(json.dumps(state))
+    return {}
+
+
+def _listed(path: str, state: Mapping[str, Any]) -> Any:
+    if path == "user":
+        return ME
+    if path.endswith(("/comments", "/notes")):
+        return state["comments"]
+    if path.endswith(("/pulls", "/merge_requests")):
+        return state["merged"]
+    return sys.exit(f"nothing is known of {path}")
