@@ -6,8 +6,6 @@ nothing else, so that no text in the data could ever run.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -17,6 +15,7 @@ from provisioner.access import Identity, Server
 from provisioner.change import Access
 from provisioner.inquiry import Scene, cells
 from provisioner.report import _access
+from provisioner.report._page import policy
 from provisioner.report._scene import domain, items, remarks
 from provisioner.templates import Templates
 from provisioner.terminal import visible
@@ -75,15 +74,9 @@ def _page(
             "summary": summary,
             "remarks": tuple(remarks(scene)),
             "data": data,
-            "policy": f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
-            "base-uri 'none'; form-action 'none'",
+            "policy": policy(style, script),
         },
     )
-
-
-def _hash(text: str) -> str:
-    """Return a source of a policy. Source: https://www.w3.org/TR/CSP3/#grammardef-hash-source."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _data(bots: Iterable[Identity], servers: Iterable[Server], found: Spots) -> dict[str, Plain]:
