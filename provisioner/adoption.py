@@ -109,6 +109,7 @@ def _adopt(wanted: Resource, live: Resource, site: str, other: str) -> Change:
         before=live.form,
         after=ours.form,
         write=ours.body,
+        live=live.body,
         fields=differences(live.key.kind, live.form, ours.form),
         at=wanted.at,
         cause="site",

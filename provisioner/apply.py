@@ -65,13 +65,14 @@ def _keeps(other: Change, role: str) -> bool:
 
 def _write(change: Change) -> Write:
     if change.op is Op.DELETE:
-        return Write(Verb.DELETE, change.key)
+        return Write(Verb.DELETE, change.key, expected=change.live)
     if change.op is Op.GRANT:
         gained = set(roles_of(change.after)) - set(roles_of(change.before))
-        return Write(Verb.ADD_ROLES, change.key, roles=tuple(sorted(gained)))
+        roles = tuple(sorted(gained))
+        return Write(Verb.ADD_ROLES, change.key, roles=roles, expected=change.live)
     if change.op is Op.REVOKE:
-        return Write(Verb.SET_ROLES, change.key, roles=roles_of(change.after))
+        roles = roles_of(change.after)
+        return Write(Verb.SET_ROLES, change.key, roles=roles, expected=change.live)
     verb = Verb.CREATE if change.op is Op.CREATE else Verb.UPDATE
-    return Write(
-        verb, change.key, with_label(change.write, APPLIED_LABEL, applied_hash(change.after))
-    )
+    body = with_label(change.write, APPLIED_LABEL, applied_hash(change.after))
+    return Write(verb, change.key, body, expected=change.live)

@@ -15,7 +15,7 @@ from provisioner.change import Change, Inputs, Key, Op, Plan
 from provisioner.errors import Stale
 from provisioner.saved_plan import Approved, ApprovedChange
 from provisioner.terminal import visible
-from provisioner.values import Plain, canonical_json, is_mapping
+from provisioner.values import Plain, canonical_json, differing
 
 _SKEW: Final = timedelta(minutes=5)
 _SHOWN: Final = 40  # lines
@@ -134,19 +134,8 @@ def _moved(change: Change, then: ApprovedChange) -> Iterator[str]:
         ("live", then.before, change.before),
         ("planned", then.after, change.after),
     ):
-        for path, one, two in _differences("", old, new):
-            yield f"    {side} {path}: was {one}, is {two}"
-
-
-def _differences(path: str, one: Plain, two: Plain) -> Iterator[tuple[str, str, str]]:
-    """Yield the leaves in which two bodies differ; one may be from a file that anybody wrote."""
-    if is_mapping(one) and is_mapping(two):
-        for name in sorted(one.keys() | two.keys()):
-            yield from _differences(
-                f"{path}.{name}" if path else name, one.get(name), two.get(name)
-            )
-    elif canonical_json(one) != canonical_json(two):
-        yield path, _shown(one), _shown(two)
+        for path, one, two in differing(old, new):
+            yield f"    {side} {path}: was {_shown(one)}, is {_shown(two)}"
 
 
 def _shown(value: Plain) -> str:

@@ -91,8 +91,9 @@ class Change:
     """One line of a plan.
 
     `before` and `after` are canonical bodies, empty where there is none; `write` is the body that
-    goes to the cluster (what the site says plus what it carries). `reason` says in one sentence
-    why a note stands or what an operation implies.
+    goes to the cluster (what the site says plus what it carries). `live` is the document as it was
+    read, revision and all. `reason` says in one sentence why a note stands or what an operation
+    implies.
     """
 
     op: Op
@@ -100,6 +101,7 @@ class Change:
     before: Body = field(default_factory=nothing)
     after: Body = field(default_factory=nothing)
     write: Body = field(default_factory=nothing)
+    live: Body = field(default_factory=nothing, compare=False, repr=False)
     fields: tuple[Field, ...] = ()
     at: Place | None = None
     cause: Cause = "unknown"

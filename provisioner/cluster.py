@@ -55,12 +55,17 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write: a verb on a key, with a whole `body` or with `roles`, as the verb needs."""
+    """One write: a verb on a key, with a whole `body` or with `roles`, as the verb needs.
+
+    `expected`, unless empty, is the live document for which the write was planned, as it was read:
+    the write is refused with Moved unless that is still what is there (see `unmoved`).
+    """
 
     verb: Verb
     key: Key
     body: Body = field(default_factory=nothing)
     roles: tuple[str, ...] = ()
+    expected: Body = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,6 @@ class WritableCluster(Cluster, Protocol):
     def write(self, batch: Sequence[Write]) -> Generator[Outcome, None, None]:
         """Carry out writes that do not depend on each other; yield one outcome for each, in any order.
 
-        A refused write does not stop the others. Raises ClusterError only when the cluster cannot
+        What a write expects is looked at just before it is made. A refused write does not stop the others. Raises ClusterError only when the cluster cannot
         be reached at all, in which case writes without an outcome are unknown.
         """

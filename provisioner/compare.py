@@ -59,7 +59,7 @@ def served(wanted: Resource, server: Resource) -> Change | None:
 
 def delete(live: Resource) -> Change:
     """Return the deletion of a live resource that the site no longer names."""
-    return Change(Op.DELETE, live.key, before=live.form, cause="site")
+    return Change(Op.DELETE, live.key, before=live.form, live=live.body, cause="site")
 
 
 def compare(wanted: Resource, live: Resource, site: str) -> Change | None:
@@ -122,6 +122,7 @@ def _update(wanted: Resource, live: Resource) -> Change | None:
         before=live.form,
         after=written.form,
         write=written.body,
+        live=live.body,
         fields=differences(wanted.key.kind, live.form, written.form),
         at=wanted.at,
         cause=_cause(written, live),

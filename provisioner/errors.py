@@ -13,6 +13,7 @@ ProvisionError                exit 1   something the user must read
 │   ├── Rejected                   1   the cluster does not take this document
 │   ├── Throttled                  1   rate limit
 │   ├── Garbled                    1   an answer that cannot be understood
+│   ├── Moved                      4   the object is not what it was when this was planned
 │   └── WrongVersion               1   tctl or cluster too old, too far apart, or not as promised
 ├── NotApplied                     1   an apply that did not reach its end
 ├── Refused                        3   a limit, a conflict, a protected object, a failing test
@@ -121,6 +122,12 @@ class Garbled(ClusterError):
     """An answer that cannot be understood."""
 
 
+class Moved(ClusterError):
+    """The object is not what it was when the write was planned; it was not written."""
+
+    exit_code = 4
+
+
 class WrongVersion(ClusterError):
     """tctl or the cluster is too old, too far apart, or not what the site says."""
 
@@ -136,6 +143,6 @@ class Refused(ProvisionError):
 
 
 class Stale(ProvisionError):
-    """The live state is not what was approved; nothing was written."""
+    """The live state is not what was approved; what moved was not written."""
 
     exit_code = 4

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from provisioner.apply import apply
 from provisioner.change import Change, Done, Event, Note, Op, Plan, Progress
 from provisioner.cluster import WritableCluster
-from provisioner.errors import NotApplied
+from provisioner.errors import ClusterError, Moved, NotApplied, Stale
 
 
 def carry_out(
@@ -22,17 +22,15 @@ def carry_out(
     """Apply a plan; then read back with `replan`, which reads the cluster and plans the same again.
 
     `pauses` are the seconds between readings, for a cluster that answers from a cache. Raises
-    ClusterError, and NotApplied when a change failed or the cluster did not keep something.
+    ClusterError, NotApplied when a change failed or the cluster did not keep something, and Stale
+    when nothing failed but what had moved since the plan.
     """
-    failed = 0
+    failed: list[ClusterError] = []
     for event in apply(made, cluster):
-        failed += isinstance(event, Done) and event.error is not None
+        failed += [event.error] if isinstance(event, Done) and event.error is not None else []
         yield event
     if failed:
-        raise NotApplied(
-            "not everything was applied",
-            hint="mend what failed and run apply again: what is done is not done twice",
-        )
+        raise _not_all(failed)
     yield Progress("reading back")
     left = _left(made, replan())
     for pause in pauses:
@@ -46,6 +44,18 @@ def carry_out(
         yield Note(
             "Bots get a change of roles when tbot next renews (every 20 minutes by default)."
         )
+
+
+def _not_all(failed: Sequence[ClusterError]) -> NotApplied | Stale:
+    if all(isinstance(error, Moved) for error in failed):
+        return Stale(
+            "not everything was applied: the cluster moved since the plan",
+            hint="plan again, and look at what somebody else has done",
+        )
+    return NotApplied(
+        "not everything was applied",
+        hint="mend what failed and run apply again: what is done is not done twice",
+    )
 
 
 def _left(made: Plan, now: Plan) -> tuple[Change, ...]:

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -137,6 +138,18 @@ def below(root: Path, *names: str) -> Path:
             hint="remove the link, or choose another output directory",
         )
     return path
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Lend a new directory that nobody else can look into, and that is gone afterwards.
+
+    Raises FileError when there is no place for one.
+    """
+    with _explained(Path(tempfile.gettempdir()), "write"):
+        directory = tempfile.TemporaryDirectory(prefix="provision-")
+    with directory as name:
+        yield Path(name)
 
 
 @dataclass(frozen=True, slots=True)

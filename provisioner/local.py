@@ -20,6 +20,7 @@ from provisioner.change import ClusterInfo, Key
 from provisioner.cluster import Outcome, Scope, Write
 from provisioner.errors import ClusterError, FileError, Garbled, Unreachable
 from provisioner.teleport import Server, Teleport, concealed, presets
+from provisioner.unmoved import moved
 from provisioner.values import Body, canonical_json, freeze
 
 APPLICATION_ID: Final = 0x50525649  # "PRVI", in the header of every file of ours
@@ -199,6 +200,10 @@ def _transaction(db: sqlite3.Connection, kind: str) -> Iterator[None]:
 def _carry_out(db: sqlite3.Connection, teleport: Teleport, write: Write) -> ClusterError | None:
     try:
         with _transaction(db, "IMMEDIATE"):
+            if write.expected:
+                live = teleport.show(write.key)
+                if error := moved(write, concealed(live) if live else None):
+                    return error
             teleport.perform(write.verb, write.key, write.body, write.roles)
     except ClusterError as error:
         return error

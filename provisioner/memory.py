@@ -9,6 +9,7 @@ from provisioner.change import ClusterInfo, Key
 from provisioner.cluster import Outcome, Scope, Write
 from provisioner.errors import ClusterError
 from provisioner.teleport import Server, Teleport, concealed
+from provisioner.unmoved import moved
 from provisioner.values import Body
 
 
@@ -49,6 +50,10 @@ class MemoryCluster:
             yield Outcome(each.key, self._carry_out(each))
 
     def _carry_out(self, write: Write) -> ClusterError | None:
+        if write.expected:
+            live = self._teleport.show(write.key)
+            if error := moved(write, concealed(live) if live else None):
+                return error
         try:
             self._teleport.perform(write.verb, write.key, write.body, write.roles)
         except ClusterError as error:

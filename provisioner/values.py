@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeGuard
 
@@ -70,6 +70,20 @@ def canonical_json(value: Plain) -> str:
 def sha256(value: Plain) -> str:
     """Return the hex SHA-256 of the canonical JSON of `value` (64 characters)."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def differing(one: Plain, two: Plain, path: str = "") -> Iterator[tuple[str, Plain, Plain]]:
+    """Yield the leaves in which two plain values differ: dotted path, and both values.
+
+    None is absent, and an empty mapping is no more than that.
+    """
+    if (is_mapping(one) or one is None) and (is_mapping(two) or two is None):
+        left, right = one or EMPTY, two or EMPTY
+        for name in sorted(left.keys() | right.keys()):
+            below = f"{path}.{name}" if path else name
+            yield from differing(left.get(name), right.get(name), below)
+    elif canonical_json(one) != canonical_json(two):
+        yield path, one, two
 
 
 class Secret:

@@ -15,7 +15,7 @@ FLOORS = (
     "units terminal jsonfile source patterns splice expressions files process",
     "change provenance fields kinds diagnostics placement lock pipes template_text traits yamledit outdir redaction sitefile sidecar",
     "digests joins canonical cluster teleport access sandbox",
-    "resource model plan_format",
+    "resource model unmoved plan_format",
     "memory local snapshot tctl templates inventory proxy",
     "pinned worlds inputs saved_plan subtract wording clients compare gate tokens",
     "decode rules documents impact approval acceptance inquiry drift holdings doctor schema bundle merge locations",

@@ -66,14 +66,20 @@ class Reach:
             return parse(files.read_bytes(Path(path)), path)
         return self.open_writable()
 
-    def open_writable(self) -> WritableCluster:
-        """Return the cluster, which must be one that can be written to."""
+    def open_writable(self, *, conditional: bool = False) -> WritableCluster:
+        """Return the cluster, which must be one that can be written to.
+
+        With `conditional`, tctl has Teleport compare revisions where it can; others always do.
+        """
         kind, _, path = self.cluster.partition(":")
         if kind == "local" and path:
             return LocalCluster(Path(path))
         if self.cluster == "tctl":
             options = TctlOptions(
-                path=self.tctl, auth_server=self.auth_server, identity=self.identity
+                path=self.tctl,
+                auth_server=self.auth_server,
+                identity=self.identity,
+                conditional=conditional,
             )
             return Tctl(options, notify=self.teller.hear)
         if kind == "file" and path:
@@ -143,6 +149,15 @@ def cluster_options(function: Callable[..., int]) -> Callable[..., int]:
     for option in _CLUSTER_OPTIONS:
         with_reach = option(with_reach)
     return with_reach
+
+
+def cas_option(function: F) -> F:
+    """Add --cas."""
+    return click.option(
+        "--cas",
+        is_flag=True,
+        help="Update roles by `tctl edit`, one by one: Teleport compares the revision as it writes.",
+    )(function)
 
 
 def _keys(_ctx: click.Context, _param: click.Parameter, words: tuple[str, ...]) -> tuple[Key, ...]:

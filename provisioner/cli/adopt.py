@@ -40,13 +40,15 @@ _KEY: Final = re.compile(rf"(?:{'|'.join(KINDS)})/[^/]+")
     "--expect", metavar="DIGEST", help="Adopt only by the plan with this digest; else exit 4."
 )
 @limits_options
+@_base.cas_option
 @report_option
 @_base.cluster_options
 @_base.templates_option
 @_base.color_option
 def command(
     words: tuple[str, ...], everything: bool, from_site: str | None,
-    yes: bool, dry_run: bool, layout: str, expect: str | None, report: Path | None, limits: Limits,
+    yes: bool, dry_run: bool, layout: str, expect: str | None, cas: bool,
+    report: Path | None, limits: Limits,
     reach: _base.Reach,
     templates: Path | None, color: str,
 ) -> int:  # fmt: skip
@@ -62,7 +64,7 @@ def command(
     keys, site = _read(words)
     _require_one_way(keys, from_site, everything=everything)
     prepared = workflow.prepare(site, _base.load_templates(templates))
-    live = reach.open() if dry_run else reach.open_writable()
+    live = reach.open() if dry_run else reach.open_writable(conditional=cas)
     with reach.teller:
         plan = workflow.make_adoption(prepared, live, Adoption(keys, from_site))
     if layout == "json":
@@ -72,7 +74,7 @@ def command(
     approval = Approval(expect=expect)
     judge(plan, complete(limits, approval, reach))
     if not dry_run:
-        applying = Applying(plan, prepared, reach.open_writable(), reach, paint)
+        applying = Applying(plan, prepared, reach.open_writable(conditional=cas), reach, paint)
         applying.confirm(yes=yes)
         applying.carry_out(report, approval)
     return 0

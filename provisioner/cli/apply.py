@@ -28,13 +28,14 @@ from provisioner.report import plan_text
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False),
     help="Also write what `render` writes.",
 )  # fmt: skip
+@_base.cas_option
 @report_option
 @_base.cluster_options
 @_base.templates_option
 @_base.color_option
 def command(
     site: Path, yes: bool, prune: bool, only: tuple[Key, ...], output: Path | None,
-    report: Path | None,
+    report: Path | None, cas: bool,
     approval: Approval, limits: Limits,
     reach: _base.Reach,
     templates: Path | None, color: str,
@@ -43,7 +44,7 @@ def command(
     paint, (prune, only) = _base.paint(color), approval.mode(prune, only)
     prepared = workflow.prepare(approval.site(site), _base.load_templates(templates))
     approval.require_current(prepared)
-    live = reach.open_writable()
+    live = reach.open_writable(conditional=cas)
     with reach.teller:
         plan = workflow.make_plan(prepared, live, prune=prune, only=only)
     click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from provisioner.change import ClusterInfo, Event, Key
 from provisioner.cluster import Outcome, Scope, Write
 from provisioner.resource import Resource, resource
-from provisioner.tctl import reading, writing
+from provisioner.tctl import _guard, reading, writing
 from provisioner.tctl._base import TctlOptions, Tool
 from provisioner.values import Body
 
@@ -48,9 +48,13 @@ class Tctl:
         """Carry out writes that do not depend on each other; yield each outcome once it is known.
 
         Raises ClusterError when the cluster cannot be reached or looked at; then writes without an
-        outcome are unknown. Closing the iterator, or ^C, ends what still runs.
+        outcome are unknown. Closing the iterator, or ^C, ends what still runs. What the writes
+        expect is looked at before each part of at most 200.
         """
-        return writing.write(self._tool, self._look, batch)
+        for part in _guard.parts(batch):
+            usable, refused = _guard.apart(self._tool, self._look, part)
+            yield from refused
+            yield from writing.write(self._tool, self._look, usable)
 
     def _look(self, writes: Sequence[Write]) -> Mapping[Key, Resource]:
         kinds = tuple(sorted({write.key.kind for write in writes}))

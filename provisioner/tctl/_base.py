@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
@@ -16,6 +16,7 @@ from provisioner.errors import (
     Denied,
     Exists,
     Missing,
+    Moved,
     NotLoggedIn,
     ProvisionError,
     Rejected,
@@ -24,6 +25,7 @@ from provisioner.errors import (
 )
 from provisioner.process import Command, Result, run_all, strip_ansi
 from provisioner.terminal import visible
+from provisioner.values import EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class TctlOptions:
     host:port) and `identity` (a file), tctl finds cluster and credentials by itself: the local
     auth server's, TELEPORT_AUTH_SERVER and TELEPORT_IDENTITY_FILE, or the profile of tsh.
     `timeout` is in seconds for one call; each document of a stream adds `per_document`.
-    `patience` is how often a call that met a rate limit is repeated.
+    `patience` is how often a call that met a rate limit is repeated. With `conditional`, roles are
+    updated by `tctl edit`, where Teleport itself compares revisions: a call for each.
     """
 
     path: str = "tctl"
@@ -43,6 +46,7 @@ class TctlOptions:
     timeout: float = 60.0
     per_document: float = 2.0
     patience: int = 5
+    conditional: bool = False
 
 
 class Tool:
@@ -68,12 +72,18 @@ class Tool:
         """The words that reach the cluster, for people."""
         return " ".join(self._base)
 
-    def command(self, *words: str, stdin: bytes | None = None, documents: int = 0) -> Command:
+    def command(
+        self,
+        *words: str,
+        stdin: bytes | None = None,
+        documents: int = 0,
+        env: Mapping[str, str] = EMPTY,
+    ) -> Command:
         """Return a call of tctl; `documents` is how many `stdin` holds, and gives it more time."""
         timeout = self.options.timeout + documents * self.options.per_document
         # Otherwise tctl may download and become another version of itself.
-        env = {"TELEPORT_TOOLS_VERSION": "off"}
-        return Command((*self._base, *words), stdin=stdin, timeout=timeout, env=env)
+        known = {"TELEPORT_TOOLS_VERSION": "off", **env}
+        return Command((*self._base, *words), stdin=stdin, timeout=timeout, env=known)
 
     def run(
         self, commands: Iterable[Command], width: int
@@ -181,6 +191,7 @@ _APPS: Final = (
 )
 _NETWORK: Final = "check the address (--auth-server HOST:PORT) and the network, then run it again"
 _ADOPT: Final = "look at what is there with `tctl get`, then take it over with `provision adopt`"
+_MOVED: Final = "plan again, and look at what somebody else has done"
 _GONE: Final = "somebody may have deleted it: plan again"
 _SITE: Final = "correct it in the site; a field that is unknown needs a newer tctl or cluster"
 _SLOW: Final = "see whether the cluster is well and the network fast, then run it again"
@@ -189,6 +200,11 @@ _BY_HAND: Final = "run the command by hand; with -d tctl says more"
 # The first row with a text that occurs wins. Texts: lib/utils/cli.go, lib/auth, tool/tctl/common
 # and api/mfa in github.com/gravitational/teleport, release 18.
 _ROWS: Final[tuple[tuple[type[ClusterError], str, tuple[str, ...]], ...]] = (
+    (
+        Moved,
+        _MOVED,
+        ("revision does not match", r"editor did not complete successfully: exit status 4\b"),
+    ),
     (
         NotLoggedIn,
         _BOT,

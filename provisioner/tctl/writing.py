@@ -16,9 +16,11 @@ import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 from typing import Final
 
+from provisioner import files
 from provisioner.canonical import canonical
 from provisioner.change import Key
 from provisioner.cluster import Outcome, Verb, Write
@@ -26,6 +28,7 @@ from provisioner.errors import (
     ClusterError,
     Exists,
     Missing,
+    Moved,
     NotLoggedIn,
     Rejected,
     Throttled,
@@ -34,10 +37,12 @@ from provisioner.errors import (
 from provisioner.process import Command, Result
 from provisioner.resource import Resource, equal
 from provisioner.tctl._base import Tool, failure, succeeded
+from provisioner.tctl._conditional import is_conditional, speller
+from provisioner.tctl._guard import Look
 from provisioner.values import Plain, Secret, canonical_json
 
-Look = Callable[[Sequence[Write]], Mapping[Key, Resource]]
-"""Returns what is live of the kinds that the writes concern. Raises ClusterError."""
+Spell = Callable[[Sequence[Write]], Command]
+"""Returns the call that carries out writes, in order."""
 
 _DOCUMENTS: Final = (Verb.CREATE, Verb.UPDATE)
 _CHUNK: Final = 25
@@ -76,6 +81,7 @@ class _Stop:
 def write(tool: Tool, look: Look, batch: Sequence[Write]) -> Generator[Outcome, None, None]:
     """Carry out writes that do not depend on each other; yield each outcome once it is known.
 
+    What a write expects is looked at by the caller; here it matters to conditional updates alone.
     Raises ClusterError when the cluster cannot be reached or looked at.
     """
     usable: list[Write] = []
@@ -85,14 +91,30 @@ def write(tool: Tool, look: Look, batch: Sequence[Write]) -> Generator[Outcome, 
             yield Outcome(each.key, problem)
         else:
             usable.append(each)
+    edits = [_Job((each,)) for each in usable if is_conditional(tool, each)]
+    plain = [each for each in usable if not is_conditional(tool, each)]
     streams = [
         _Job(chunk)
         for verb in _DOCUMENTS
-        for chunk in _chunks([each for each in usable if each.verb is verb])
+        for chunk in _chunks([each for each in plain if each.verb is verb])
     ]
-    singles = [_Job((each,)) for each in usable if each.verb not in _DOCUMENTS]
-    yield from _carry_out(tool, look, streams, _STREAMS)
-    yield from _carry_out(tool, look, singles, _SINGLES)
+    singles = [_Job((each,)) for each in plain if each.verb not in _DOCUMENTS]
+    spell = partial(_command, tool)
+    yield from _carry_out(tool, look, streams, _STREAMS, spell)
+    yield from _carry_out(tool, look, singles, _SINGLES, spell)
+    if edits:
+        yield from _edit(tool, look, edits)
+
+
+def _edit(tool: Tool, look: Look, jobs: Sequence[_Job]) -> Generator[Outcome, None, None]:
+    """Make conditional updates."""
+    with files.scratch() as directory:
+        try:
+            spell = speller(tool, directory)
+        except Rejected as error:
+            yield from (Outcome(each.key, error) for job in jobs for each in job.writes)
+            return
+        yield from _carry_out(tool, look, jobs, _SINGLES, spell)
 
 
 def _unusable(write: Write) -> ClusterError | None:
@@ -116,14 +138,14 @@ def _chunks(writes: Sequence[Write]) -> Iterator[tuple[Write, ...]]:
 
 
 def _carry_out(
-    tool: Tool, look: Look, jobs: Sequence[_Job], width: int
+    tool: Tool, look: Look, jobs: Sequence[_Job], width: int, spell: Spell
 ) -> Generator[Outcome, None, None]:
     """Run jobs in rounds: what is to do, a look at what is not clear, again what is left."""
     while jobs:
         stops: list[_Stop] = []
         again: list[_Job] = []
         sent, moved = 0, False
-        with closing(tool.run(_until_fatal(tool, jobs, stops), width)) as results:
+        with closing(tool.run(_until_fatal(spell, jobs, stops), width)) as results:
             for index, result in results:
                 sent += 1
                 outcomes, rest, stop = _judge(jobs[index], result)
@@ -153,24 +175,24 @@ def _is_fatal(error: ClusterError | None) -> bool:
     return isinstance(error, NotLoggedIn | Unreachable)
 
 
-def _until_fatal(tool: Tool, jobs: Sequence[_Job], stops: Sequence[_Stop]) -> Iterator[Command]:
+def _until_fatal(spell: Spell, jobs: Sequence[_Job], stops: Sequence[_Stop]) -> Iterator[Command]:
     """Yield the call of each job until one that ended shows that there is no sense in more."""
     for job in jobs:
         if any(_is_fatal(stop.error) for stop in stops):
             return
-        yield _command(tool, job)
+        yield spell(job.writes)
 
 
-def _command(tool: Tool, job: _Job) -> Command:
-    first = job.writes[0]
+def _command(tool: Tool, writes: Sequence[Write]) -> Command:
+    first = writes[0]
     roles = ",".join(first.roles)
     if first.verb in _DOCUMENTS:
         force = ("-f",) if first.verb is Verb.UPDATE else ()
         # One JSON text behind the other. Behind a `---` the second would be read as YAML, where some
         # characters are newlines, and tctl 18 panics when it is shorter than the first
         # (k8s.io/apimachinery v0.33.0, pkg/util/yaml/stream_reader.go, Consume).
-        stdin = "\n".join(canonical_json(_revealed(each.body)) for each in job.writes).encode()
-        return tool.command("create", *force, stdin=stdin, documents=len(job.writes))
+        stdin = "\n".join(canonical_json(_revealed(each.body)) for each in writes).encode()
+        return tool.command("create", *force, stdin=stdin, documents=len(writes))
     if first.verb is Verb.DELETE:
         return tool.command("rm", str(first.key))
     # An empty --set-roles counts as not given; a comma alone is a list without entries
@@ -216,7 +238,9 @@ def _judge(job: _Job, result: Result) -> tuple[list[Outcome], tuple[Write, ...],
         return done, (), None
     secrets = (secret for each in job.writes for secret in _secrets(each.body))
     error = failure(result, Rejected if is_stream else ClusterError, secrets)
-    if isinstance(error, Exists | Missing):  # it is about what was there before: no look helps
+    if isinstance(
+        error, Exists | Missing | Moved
+    ):  # it is about what was there before: no look helps
         return [*done, Outcome(left[0].key, error)], left[1:], None
     unclear = isinstance(error, Unreachable)
     stop = _Stop(left, error, job.tries, named > 0, timed_out=result.timed_out, unclear=unclear)

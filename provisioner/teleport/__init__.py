@@ -141,6 +141,13 @@ class Teleport:
         else:
             self._store.put(key, freeze(body))
 
+    def show(self, key: Key) -> Body | None:
+        """Return one live document as a listing has it, None where there is none."""
+        if key.kind != "bot":
+            return self._find(key)
+        user = self._find(Key("user", bot.resource_name(key.name)))
+        return self._bot_of(user) if user else None
+
     def listing(self, kind: str) -> Iterator[Body]:
         """Yield every document of a kind as `tctl get` prints it, the generated ones included."""
         if kind == "bot":
@@ -191,12 +198,17 @@ class Teleport:
         self._store.remove(key)
 
     def _bots(self) -> Iterator[Body]:
-        for user in self._living("user"):
-            if BOT_LABEL not in user["metadata"].get("labels", {}):
-                continue
-            its_role = self._find(Key("role", user["metadata"]["name"]))
-            if its_role is not None:  # ListBots passes over a bot that has lost its role
-                yield freeze(bot.join(self._server, user, its_role))
+        return (body for user in self._living("user") if (body := self._bot_of(user)) is not None)
+
+    def _bot_of(self, user: Body) -> Body | None:
+        """Return the bot for which a user stands, None for a person."""
+        if BOT_LABEL not in user["metadata"].get("labels", {}):
+            return None
+        its_role = self._find(Key("role", user["metadata"]["name"]))
+        if its_role is None:  # ListBots passes over a bot that has lost its role
+            return None
+        joined: Body = freeze(bot.join(self._server, user, its_role))
+        return joined
 
     def _write_bot(self, body: Body, *, create: bool) -> None:
         user, its_role = bot.split(self._server, bot_fields.read(body))

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import FileError
-from provisioner.files import PRIVATE, PUBLIC, below, create, lock, read_bytes, write
+from provisioner.files import PRIVATE, PUBLIC, below, create, lock, read_bytes, scratch, write
 from tests.users import unprivileged
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
@@ -331,3 +332,19 @@ def test_create_leaves_what_is_there(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
     with pytest.raises(FileError, match="cannot write"):
         create(tmp_path / "file" / "below", b"")
+
+
+def test_a_scratch_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A directory is lent that only its owner can look into, and is gone with all that is in it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scratch() as directory:
+        assert (directory.parent, mode_of(directory)) == (tmp_path, 0o700)
+        (directory / "f").write_text("x")
+    assert names(tmp_path) == []
+
+
+def test_no_place_for_a_scratch_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no place for one, the path and the cure are named."""
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent/tmp")
+    with pytest.raises(FileError, match="/nonexistent/tmp: cannot write: there is no such file"):
+        scratch().__enter__()
