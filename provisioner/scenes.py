@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from provisioner.change import ClusterInfo, Key, Op, Plan
@@ -28,11 +29,9 @@ def of_site(prepared: Prepared) -> Scene:
     return Scene(
         name=f"{prepared.document.file} alone",
         world=site_world(prepared.site, prepared.rendered.resources),
+        notes=(_ALONE,),
         lacking=lacking,
-        remarks=(
-            _ALONE,
-            *_lacking(lacking, "is not in this site, and counts for nothing here"),
-        ),
+        so="is not in this site, and counts for nothing here",
     )
 
 
@@ -52,13 +51,16 @@ def before_and_after(prepared: Prepared, cluster: Cluster) -> tuple[Scene, Scene
     tools = prepared.inventory.get
     before = _live(known, tools, _named(seen.info))
     after = _live(outcome(known, made.changes), tools, f"after an apply of {made.file}")
-    return before, Scene(after.name, after.world, after.lacking, (*after.remarks, *_stopped(made)))
+    return before, replace(after, notes=tuple(_stopped(made)))
 
 
 def _live(known: State, inventory: Inventory, name: str) -> Scene:
-    lacking = dict(_dangling(known))
-    why = "does not exist, so it gets no certificate and may do nothing"
-    return Scene(name, live_world(known, inventory), lacking, tuple(_lacking(lacking, why)))
+    return Scene(
+        name,
+        live_world(known, inventory),
+        lacking=dict(_dangling(known)),
+        so="does not exist: so it gets no certificate, and may do nothing",
+    )
 
 
 def _dangling(known: State) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -68,20 +70,14 @@ def _dangling(known: State) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield bot.key.name, missing
 
 
-def _lacking(lacking: Mapping[str, Iterable[str]], why: str) -> Iterator[str]:
-    for bot, roles in lacking.items():
-        for role in roles:
-            yield f"bot {bot} names role {role}, which {why}."
-
-
 def _stopped(made: Plan) -> Iterator[str]:
-    errors = sum(problem.severity == "error" for problem in made.problems)
-    conflicts = sum(note.op is Op.CONFLICT for note in made.notes)
-    if errors or conflicts:
-        yield (
-            f"An apply would be refused as it stands ({errors} errors, {conflicts} conflicts): "
-            f"provision plan {made.file}"
-        )
+    """Say so where the plan could not be applied, so that what is told about it will not come."""
+    if (
+        any(problem.severity == "error" for problem in made.problems)
+        or any(note.op is Op.CONFLICT for note in made.notes)
+        or any(test.state != "passed" and not test.was_failing for test in made.tests)
+    ):
+        yield f"As it stands, an apply would be refused: provision plan {made.file}"
 
 
 def _named(info: ClusterInfo) -> str:

@@ -38,5 +38,5 @@ SCENE = scene(
     Identity("admin", (DEV, READER)),
     Identity("careful", (DEV, NO_DELETE)),
     Identity("idle", (NO_DELETE,)),
-    remarks=("Judged on the site alone.",),
+    notes=("Judged on the site alone.",),
 )

@@ -16,16 +16,30 @@ _MANY: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A world, and what answers about it have to say besides.
+    """A world with a name, and what answers about it have to say besides.
 
-    `name` completes "judged on ...". `lacking` are, by bot, the roles that it names and that are
-    not in the world; `remarks` say what that and other limits mean for the answers.
+    `lacking` are, by bot, the roles that it names and that are not in the world, and `so` what
+    follows from that. `notes` hold for whatever is asked.
     """
 
     name: str
     world: World
+    notes: tuple[str, ...] = ()
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=nothing)
-    remarks: tuple[str, ...] = ()
+    so: str = ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What limits the answers about the bots that are in the world, a sentence each."""
+        here = (each.name for each in self.world.identities)
+        told = [
+            f"bot {bot} names role {role}, which {self.so}."
+            for bot in here
+            for role in self.lacking.get(bot, ())
+        ]
+        rest = len(told) - _MANY
+        more = (f"The same is true of {rest} more roles of bots.",) if rest > 0 else ()
+        return (*self.notes, *told[:_MANY], *more)
 
     @property
     def known_tools(self) -> int:

@@ -63,6 +63,20 @@ def test_many_names_are_not_all_told() -> None:
     assert error.value.hint == "there is no bot at all"
 
 
+def test_remarks_are_about_whom_is_asked() -> None:
+    """Roles that are lacking are told of the bots that are asked about, and only so many."""
+    roles = {f"bot-{n}": ("gone", "away") for n in range(25)}
+    crowd = scene(*map(Identity, roles), notes=("Note.",), lacking=roles, so="is lost")
+    (narrow,) = narrowed(Question(("bot-3",)), crowd)
+    assert narrow.remarks == (
+        "Note.",
+        "bot bot-3 names role gone, which is lost.",
+        "bot bot-3 names role away, which is lost.",
+    )
+    assert len(crowd.remarks) == 22
+    assert crowd.remarks[-1] == "The same is true of 30 more roles of bots."
+
+
 # --- cells and rows ------------------------------------------------------------------------------
 
 

@@ -87,7 +87,7 @@ def test_before_and_after(prepared: workflow.Prepared) -> None:
 def test_an_apply_that_would_be_refused(prepared: workflow.Prepared) -> None:
     """Where the plan has errors, what is told about afterwards says that it cannot come."""
     _, after = scenes.before_and_after(prepared, MemoryCluster([]))
-    assert after.remarks[-1].startswith("An apply would be refused as it stands (3 errors, 0")
+    assert after.remarks[0].startswith("As it stands, an apply would be refused: provision plan ")
 
 
 def test_an_old_cluster_is_not_read(prepared: workflow.Prepared) -> None:

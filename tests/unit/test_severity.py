@@ -3,13 +3,16 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from provisioner import severity, workflow
 from provisioner.errors import ProvisionError, SiteError
 from provisioner.memory import MemoryCluster
 from provisioner.rules import RULES
+from provisioner.schema import site_schema
 from tests.sites import TEMPLATES, problems, shown, site, write
 from tests.unit.test_rules import BROKEN
 
@@ -165,3 +168,19 @@ def test_a_site_without_rules_is_as_before() -> None:
     read = site(OPEN)
     found = list(severity.findings(read))
     assert list(severity.judged(read, found)) == found
+
+
+@pytest.mark.parametrize(
+    ("rules", "valid"),
+    [
+        ({"PV102": "off", "suppress": []}, True),
+        ({"suppress": [{"code": "PV102", "at": "roles", "reason": "x", "until": "2027-01-01"}]}, True),
+        ({"PV102": "loud"}, False),
+        ({"supress": []}, False),
+        ({"suppress": [{"code": "PV102", "at": "roles"}]}, False),
+    ],
+)  # fmt: skip
+def test_an_editor_marks_mistakes(rules: dict[str, Any], *, valid: bool) -> None:
+    """The schema of the site knows what can stand under `rules`."""
+    value = {"version": 1, "site": "a", "teleport": {"proxy": "a:1"}, "rules": rules}
+    assert jsonschema.Draft202012Validator(site_schema()).is_valid(value) == valid
