@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from typing import Any, Final, Literal, Protocol
 
 from provisioner import yamledit
 from provisioner.errors import FileError
+from provisioner.merge._words import words
 from provisioner.sidecar import At, Ledger, Owned, digest
 from provisioner.splice import SpliceError, Trace, jsonc, toml
-from provisioner.values import Plain, freeze, is_mapping
+from provisioner.values import Plain, freeze
 
 Op = Literal["add", "update", "remove", "take"]
 """What happens to an entry; "take" writes nothing: an equal one is ours from now on."""
@@ -24,11 +24,6 @@ ABSENT: Final[Plain] = object()
 """What stands where nothing stands."""
 
 _NOTHING: Final = Trace(-1, "\n")
-_WORD: Final = re.compile(r"[^\s\"'\[\]{},]+")
-_SECRET_KEY: Final = re.compile(
-    r"env|environment|envs|headers|.*(?:token|secret|password|passwd|authorization|api_?key).*",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,23 +205,6 @@ def read(language: Language, rendering: str, path: Path, name: str) -> Plain:
         ) from error
 
 
-def words(value: Plain) -> Iterator[str]:
-    """Yield the keys of `value`, and its texts and numbers but for those of secrets, word by word."""
-    if is_mapping(value):
-        for key, item in value.items():
-            yield key
-            if not _SECRET_KEY.fullmatch(key):
-                yield from words(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from words(item)
-    elif isinstance(value, str):
-        yield value
-        yield from _WORD.findall(value)
-    elif value is not None:
-        yield str(value)
-
-
 def _find(editor: Editor, existing: Existing, spot: Spot) -> _Found:
     there = editor.get(existing.text or "", spot.path, ABSENT)
     owned = existing.ledger.entries.get(spot.at)
@@ -301,5 +279,5 @@ def _words_of(found: _Found) -> Iterator[str]:
 
 __all__ = [
     "ABSENT", "JSON", "TOML", "YAML", "Change", "Conflict", "Existing", "Language", "Merged", "Op", "Spot",
-    "create", "merge", "read", "words",
+    "create", "merge", "read",
 ]  # fmt: skip

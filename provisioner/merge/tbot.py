@@ -26,8 +26,8 @@ from provisioner.merge._base import (
     create,
     merge,
     read,
-    words,
 )
+from provisioner.merge._words import words
 from provisioner.sidecar import digest
 from provisioner.values import Plain, is_mapping
 from provisioner.yamledit import Item, Step
