@@ -95,6 +95,7 @@ class WritableCluster(Cluster, Protocol):
     def write(self, batch: Sequence[Write]) -> Generator[Outcome, None, None]:
         """Carry out writes that do not depend on each other; yield one outcome for each, in any order.
 
-        What a write expects is looked at just before it is made. A refused write does not stop the others. Raises ClusterError only when the cluster cannot
-        be reached at all, in which case writes without an outcome are unknown.
+        What a write expects is looked at just before it is made. A refused write does not stop the
+        others. Raises ClusterError only when the cluster cannot be reached at all, in which case
+        writes without an outcome are unknown.
         """

@@ -200,10 +200,8 @@ def _transaction(db: sqlite3.Connection, kind: str) -> Iterator[None]:
 def _carry_out(db: sqlite3.Connection, teleport: Teleport, write: Write) -> ClusterError | None:
     try:
         with _transaction(db, "IMMEDIATE"):
-            if write.expected:
-                live = teleport.show(write.key)
-                if error := moved(write, concealed(live) if live else None):
-                    return error
+            if error := moved(write, teleport.show(write.key)):
+                return error
             teleport.perform(write.verb, write.key, write.body, write.roles)
     except ClusterError as error:
         return error

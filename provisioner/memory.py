@@ -50,10 +50,8 @@ class MemoryCluster:
             yield Outcome(each.key, self._carry_out(each))
 
     def _carry_out(self, write: Write) -> ClusterError | None:
-        if write.expected:
-            live = self._teleport.show(write.key)
-            if error := moved(write, concealed(live) if live else None):
-                return error
+        if error := moved(write, self._teleport.show(write.key)):
+            return error
         try:
             self._teleport.perform(write.verb, write.key, write.body, write.roles)
         except ClusterError as error:

@@ -142,11 +142,13 @@ class Teleport:
             self._store.put(key, freeze(body))
 
     def show(self, key: Key) -> Body | None:
-        """Return one live document as a listing has it, None where there is none."""
+        """Return one live document, its secrets concealed, or None where there is none."""
         if key.kind != "bot":
-            return self._find(key)
-        user = self._find(Key("user", bot.resource_name(key.name)))
-        return self._bot_of(user) if user else None
+            found = self._find(key)
+        else:
+            user = self._find(Key("user", bot.resource_name(key.name)))
+            found = self._bot_of(user) if user else None
+        return concealed(found) if found else None
 
     def listing(self, kind: str) -> Iterator[Body]:
         """Yield every document of a kind as `tctl get` prints it, the generated ones included."""
