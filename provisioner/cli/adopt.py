@@ -64,17 +64,17 @@ def command(
     keys, site = _read(words)
     _require_one_way(keys, from_site, everything=everything)
     prepared = workflow.prepare(site, _base.load_templates(templates))
-    live = reach.open() if dry_run else reach.open_writable(conditional=cas)
+    writable = None if dry_run else reach.open_writable(conditional=cas)
     with reach.teller:
-        plan = workflow.make_adoption(prepared, live, Adoption(keys, from_site))
+        plan = workflow.make_adoption(prepared, writable or reach.open(), Adoption(keys, from_site))
     if layout == "json":
         click.echo(plan_json.as_json(plan, datetime.now(UTC)))
     else:
         click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
     approval = Approval(expect=expect)
     judge(plan, complete(limits, approval, reach))
-    if not dry_run:
-        applying = Applying(plan, prepared, reach.open_writable(conditional=cas), reach, paint)
+    if writable:
+        applying = Applying(plan, prepared, writable, reach, paint)
         applying.confirm(yes=yes)
         applying.carry_out(report, approval)
     return 0
