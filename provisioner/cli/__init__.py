@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Final
 
@@ -86,16 +87,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         return USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        _tell("Interrupted.")
         return INTERRUPTED
     except BrokenPipeError:
         return 1
     except ProvisionError as error:
         _say(error)
         return error.exit_code
-    except Exception:  # noqa: BLE001
-        click.echo(traceback.format_exc(), err=True)
-        click.echo("This is a defect of provision, not of your site: please report it.", err=True)
+    except Exception as error:  # noqa: BLE001
+        if isinstance(error, OSError) and error.filename is None:  # no file of ours
+            return _unwritable(error)
+        _tell(traceback.format_exc())
+        _tell("This is a defect of provision, not of your site: please report it.")
         return 1
     return code if isinstance(code, int) else 0
 
@@ -107,11 +110,25 @@ def entry_point() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a path can hold any byte
     code = main()
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # https://docs.python.org/3/library/signal.html#note-on-sigpipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:  # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            code = code if isinstance(error, BrokenPipeError) else code or _unwritable(error)
     sys.exit(code)
+
+
+def _tell(text: str) -> None:
+    """Say something on stderr, if it can be written to."""
+    with suppress(OSError):
+        click.echo(text, err=True)
+
+
+def _unwritable(error: OSError) -> int:
+    """Say that the output has gone nowhere, such as onto a full disk, and return the exit code."""
+    _tell(f"error: the output could not be written: {error.strerror}")
+    return 1
 
 
 def _say(error: ProvisionError) -> None:

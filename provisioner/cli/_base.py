@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -239,8 +240,9 @@ def paint(color: str, *, err: bool = False) -> terminal.Paint:
 
 
 def say(text: str) -> None:
-    """Say something to the user that is not data: on stderr."""
-    click.echo(text, err=True, color=True)
+    """Say something to the user that is not data: on stderr, if it can be written to."""
+    with suppress(OSError):
+        click.echo(text, err=True, color=True)
 
 
 def show_error(error: ProvisionError) -> None:

@@ -48,9 +48,9 @@ class Teller:
             self._show(f"sending {plural(len(event.changes), 'change')}")
 
     def line(self, text: str, *, err: bool = False) -> None:
-        """Say a whole line; a reader who went away does not stop the work half-way."""
+        """Say a whole line; a reader who went away, or a full disk, does not stop the work half-way."""
         self.quiet()
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             click.echo(text, err=err)
 
     def quiet(self) -> None:

@@ -21,10 +21,14 @@ class Terminal(io.StringIO):
 
 
 class Closed(io.StringIO):
-    """A stream whose reader went away."""
+    """A stream that takes nothing."""
 
-    def write(self, text: str) -> int:
-        raise BrokenPipeError(text)
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, _text: str) -> int:
+        raise self.error
 
 
 def test_nothing_moves_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,7 +75,8 @@ def test_whole_lines_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert terminal.getvalue().endswith("\x1b[2Ka whole line\n")
 
 
-def test_a_reader_that_went_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that nobody reads stops nothing."""
-    monkeypatch.setattr(sys, "stdout", Closed())
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "no space left")])
+def test_a_reader_that_went_away(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    """A line that nobody reads, or for which there is no room, stops nothing."""
+    monkeypatch.setattr(sys, "stdout", Closed(error))
     Teller().line("nobody reads this")
