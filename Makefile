@@ -6,8 +6,9 @@ BIN    := $(VENV)/bin
 DEMO   := .demo
 CLIENTS := .venv-clients
 READY  := $(VENV)/.ready
+FUZZ   ?= 100000
 
-.PHONY: demo test lint types unit test-clients golden bench test-browser clean
+.PHONY: demo test lint types unit test-clients golden fuzz bench test-browser clean
 
 demo: $(READY)
 	@rm -rf $(DEMO) && mkdir $(DEMO)
@@ -38,6 +39,10 @@ golden: $(READY)
 test-browser: $(READY)
 	@command -v chromium chromium-browser google-chrome >/dev/null || { echo "Chromium is needed: apt-get install chromium" >&2; exit 1; }
 	$(BIN)/pytest -m browser
+
+# 100,000 spoiled inputs for each reader: half an hour of one processor. FUZZ=1000 is quicker.
+fuzz: $(READY)
+	PROVISION_FUZZ=$(FUZZ) $(BIN)/pytest tests/fuzz
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py

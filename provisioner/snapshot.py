@@ -19,7 +19,7 @@ from provisioner import jsonfile, units
 from provisioner.change import ClusterInfo
 from provisioner.cluster import Cluster, Scope
 from provisioner.errors import ClusterError, Garbled, Missing
-from provisioner.teleport import check_types, concealed
+from provisioner.teleport import Shapes, check_types, concealed
 from provisioner.values import Body, Plain, Secret, freeze
 
 FORMAT_VERSION: Final = 1
@@ -110,21 +110,12 @@ def _masked(value: Plain) -> Plain:
     return value
 
 
-def _shape(value: Plain) -> Plain:
-    """Return what types stand where in a value: what has the shape of something sound is sound."""
-    if isinstance(value, dict):
-        return tuple([(name, _shape(item)) for name, item in value.items()])
-    if isinstance(value, list):
-        return tuple([_shape(item) for item in value])
-    return type(value)
-
-
 class _Checker:
     """Holds a loaded value against what a snapshot may say."""
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._sound: set[Plain] = set()  # shapes of documents: most are alike
+        self._shapes = Shapes(check_types)
 
     def top(self, value: Plain) -> None:
         """Check the whole value."""
@@ -158,10 +149,7 @@ class _Checker:
         self._is(body.get("metadata"), dict, f"{path}.metadata")
         self._is(body["metadata"].get("name"), str, f"{path}.metadata.name")
         self._is(body.get("spec"), dict, f"{path}.spec")
-        shape = (kind, _shape(body))
-        if shape not in self._sound:
-            self._try(lambda: check_types(body), path)
-            self._sound.add(shape)
+        self._try(lambda: self._shapes.check(body), path)
 
     def _is(self, value: Plain, wanted: type, path: str) -> None:
         if not isinstance(value, wanted) or isinstance(value, bool):

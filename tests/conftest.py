@@ -30,7 +30,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-KEPT = ("PROVISION_REAL_TCTL", "PROVISION_EXAMPLES")
+KEPT = ("PROVISION_REAL_TCTL", "PROVISION_EXAMPLES", "PROVISION_FUZZ")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import IO, Any, Final
@@ -47,14 +47,22 @@ _SHOWN: Final = 200
 _KEPT: Final = 4096
 _PARTS: Final = {"title", "description", "input_schema", "output_schema", "annotations"}
 
-_FAILURES: Final = (MCPError, OSError, httpx2.HTTPError, ValidationError, ProvisionError)
+_FAILURES: Final = (
+    MCPError,
+    OSError,
+    httpx2.HTTPError,
+    ValidationError,
+    ProvisionError,
+    RuntimeError,
+)
+"""The last is how the SDK puts a server's version of MCP that it does not know."""
 
 # The SDK logs what servers send, as it came.
 logging.getLogger("mcp").addHandler(logging.NullHandler())
 logging.getLogger("mcp").propagate = False
 
 
-class _Wire:
+class Wire:
     """What came from one server: how much more may, why it was cut, what it said besides."""
 
     def __init__(self) -> None:
@@ -115,10 +123,18 @@ async def _ask_all(targets: Sequence[Target], seconds: float, notify: Notify) ->
 
 
 async def _ask(target: Target, seconds: float) -> Sequence[Named]:
-    wire = _Wire()
+    return await told(partial(_transport, target), seconds)
+
+
+async def told(connect: Callable[[Wire], Transport], seconds: float) -> Sequence[Named]:
+    """Return the definitions of all tools of the server that `connect` leads to.
+
+    Raises Unreadable, whatever it sends or does not send.
+    """
+    wire = Wire()
     try:
         with anyio.fail_after(seconds):
-            tools = await _listed(target, wire)
+            tools = await _listed(connect, wire)
     except TimeoutError as error:
         raise Unreadable(f"it did not answer within {seconds:g} s{wire.aside()}") from error
     except (*_FAILURES, ExceptionGroup) as error:
@@ -131,11 +147,11 @@ async def _ask(target: Target, seconds: float) -> Sequence[Named]:
     ]
 
 
-async def _listed(target: Target, wire: _Wire) -> list[Tool]:
+async def _listed(connect: Callable[[Wire], Transport], wire: Wire) -> list[Tool]:
     """Connect as either era does, and list everything. Raises whatever can go wrong."""
     for last, mode in enumerate(_MODES, start=1):
         async with AsyncExitStack() as stack:
-            client = Client(_transport(target, wire), mode=mode, cache=None)
+            client = Client(connect(wire), mode=mode, cache=None)
             try:
                 await stack.enter_async_context(client)
             except MCPError:
@@ -146,7 +162,7 @@ async def _listed(target: Target, wire: _Wire) -> list[Tool]:
     return []
 
 
-async def _pages(client: Client, wire: _Wire) -> list[Tool]:
+async def _pages(client: Client, wire: Wire) -> list[Tool]:
     tools: list[Tool] = []
     seen: set[str | None] = set()
     cursor: str | None = None
@@ -161,12 +177,12 @@ async def _pages(client: Client, wire: _Wire) -> list[Tool]:
     return []
 
 
-def _transport(target: Target, wire: _Wire) -> Transport:
+def _transport(target: Target, wire: Wire) -> Transport:
     return _over_pipes(target.argv, wire) if target.argv else _over_http(target.url, wire)
 
 
 @asynccontextmanager
-async def _over_http(url: str, wire: _Wire) -> AsyncIterator[Any]:
+async def _over_http(url: str, wire: Wire) -> AsyncIterator[Any]:
     async def bound(response: httpx2.Response) -> None:
         if response.headers.get("content-encoding", "identity") != "identity":
             wire.fail("it sends compressed data, which was not asked for")
@@ -185,7 +201,7 @@ async def _over_http(url: str, wire: _Wire) -> AsyncIterator[Any]:
 class _Counted(httpx2.AsyncByteStream):
     """The body of a response, as far as it may go."""
 
-    def __init__(self, body: httpx2.AsyncByteStream, wire: _Wire) -> None:
+    def __init__(self, body: httpx2.AsyncByteStream, wire: Wire) -> None:
         self._body = body
         self._wire = wire
 
@@ -199,27 +215,36 @@ class _Counted(httpx2.AsyncByteStream):
 
 
 @asynccontextmanager
-async def _over_pipes(argv: Sequence[str], wire: _Wire) -> AsyncIterator[Any]:
+async def _over_pipes(argv: Sequence[str], wire: Wire) -> AsyncIterator[Any]:
     """Run a command and speak with it: as the SDK's own, but bounded, with our environment."""
     child = process.start(argv, env={"TELEPORT_TOOLS_VERSION": "off"})
     follower = threading.Thread(target=wire.follow, args=(child.stderr,), daemon=True)
     follower.start()
-    arrived, incoming = anyio.create_memory_object_stream[SessionMessage | Exception]()
-    outgoing, leaving = anyio.create_memory_object_stream[SessionMessage]()
     try:
-        async with anyio.create_task_group() as tasks, incoming, outgoing:
-            tasks.start_soon(_receive, child.stdout, arrived, wire)
-            tasks.start_soon(_send, leaving, child.stdin)
-            yield incoming, outgoing
-            tasks.cancel_scope.cancel()
+        async with speaking(child.stdout, child.stdin, wire) as streams:
+            yield streams
     finally:
         with anyio.CancelScope(shield=True):
             stop = partial(pipes.stop, child, patience=_PATIENCE, readers=[follower])
             await anyio.to_thread.run_sync(stop)
 
 
+@asynccontextmanager
+async def speaking(
+    reads: pipes.Pipe | None, writes: pipes.Pipe | None, wire: Wire
+) -> AsyncIterator[Any]:
+    """Speak MCP over two pipes, line by line."""
+    arrived, incoming = anyio.create_memory_object_stream[SessionMessage | Exception]()
+    outgoing, leaving = anyio.create_memory_object_stream[SessionMessage]()
+    async with anyio.create_task_group() as tasks, incoming, outgoing:
+        tasks.start_soon(_receive, reads, arrived, wire)
+        tasks.start_soon(_send, leaving, writes)
+        yield incoming, outgoing
+        tasks.cancel_scope.cancel()
+
+
 async def _receive(
-    pipe: IO[bytes] | None, arrived: MemoryObjectSendStream[SessionMessage | Exception], wire: _Wire
+    pipe: pipes.Pipe | None, arrived: MemoryObjectSendStream[SessionMessage | Exception], wire: Wire
 ) -> None:
     """Pass messages on; what is none is kept for whoever asks why there is no answer."""
     lines = pipes.lines(pipe, limit=MOST_BYTES)
@@ -237,7 +262,7 @@ async def _receive(
             wire.has_ended = True
 
 
-def _next(lines: Iterator[bytes], wire: _Wire) -> bytes:
+def _next(lines: Iterator[bytes], wire: Wire) -> bytes:
     """Return the next line, nothing at the end. Raises Unreadable when it is too much."""
     try:
         line = next(lines, b"")
@@ -248,7 +273,9 @@ def _next(lines: Iterator[bytes], wire: _Wire) -> bytes:
     return line
 
 
-async def _send(leaving: MemoryObjectReceiveStream[SessionMessage], pipe: IO[bytes] | None) -> None:
+async def _send(
+    leaving: MemoryObjectReceiveStream[SessionMessage], pipe: pipes.Pipe | None
+) -> None:
     async with leaving:
         with suppress(OSError):
             async for each in leaving:

@@ -13,6 +13,7 @@ from provisioner.cluster import Scope
 from provisioner.errors import ClusterError, Denied, Garbled, Missing
 from provisioner.process import Result, strip_ansi
 from provisioner.tctl._base import Tool
+from provisioner.teleport import Shapes, check_types
 from provisioner.terminal import visible
 from provisioner.units import proto_duration
 from provisioner.values import Body, Plain, Secret, freeze
@@ -130,10 +131,23 @@ def _bodies(result: Result, kind: str, scope: Scope) -> Iterable[Body]:
         _garbled(result, "is not JSON", shown=shown)
     if not isinstance(documents, list) or not all(_is_body(each, kind) for each in documents):
         _garbled(result, f"is not a list of documents of kind {kind}", shown=shown)
+    shapes = Shapes(check_types)
     for document in documents:
         if scope.shows(document):
-            body: Body = freeze(_tidy(document))
+            _spell(document)
+            _require_types(document, shapes, result)
+            body: Body = freeze(_hide(document))
             yield body
+
+
+def _require_types(document: dict[str, Plain], shapes: Shapes, result: Result) -> None:
+    """Raise Garbled for a document whose fields are not of the types that Teleport gives them."""
+    try:
+        shapes.check(document)
+    except (ValueError, ClusterError) as error:
+        # The name of a token can be its secret.
+        name = "" if document["kind"] == "token" else f" {visible(document['metadata']['name'])}"
+        _garbled(result, f"has a {document['kind']}{name} that cannot be: {error}", shown="")
 
 
 def _no_number(word: str) -> NoReturn:
@@ -162,12 +176,16 @@ def _is_body(value: Plain, kind: str) -> bool:
     )
 
 
-def _tidy(document: dict[str, Plain]) -> dict[str, Plain]:
-    """Bring two spellings of one value to one, and hide secrets; changes `document`."""
+def _spell(document: dict[str, Plain]) -> None:
+    """Bring two spellings of one value to one; changes `document`."""
     if document["kind"] == "bot":
         # Before 18.2.3 tctl printed the Go structs of protobuf instead of their JSON.
         _respell(document.get("spec", {}), "max_session_ttl", proto_duration)
         _respell(document["metadata"], "expires", _rfc3339)
+
+
+def _hide(document: dict[str, Plain]) -> dict[str, Plain]:
+    """Return `document`, which is changed, with its secrets hidden."""
     for path in _SECRETS.get(document["kind"], ()):
         _conceal(document, path)
     return document

@@ -23,11 +23,13 @@ from provisioner.teleport import app, bot, bot_fields, role, role_fields, token,
 from provisioner.teleport._base import BOT_LABEL, Server, Store, Version, check_header
 from provisioner.teleport.presets import presets
 from provisioner.teleport.secrets import concealed, revealed
+from provisioner.teleport.shapes import Shapes
 from provisioner.values import EMPTY, Body, freeze
 
 __all__ = [
     "BOT_LABEL",
     "Server",
+    "Shapes",
     "Store",
     "Teleport",
     "Version",

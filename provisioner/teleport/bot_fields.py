@@ -48,10 +48,12 @@ def read(body: Body) -> dict[str, Any]:
 
 
 def check_types(body: Body) -> None:
-    """Raise Rejected where a field of a bot, as it was read, holds a value of another type."""
+    """Raise Rejected where a field of a bot, as it was read, holds a value of another type.
+
+    A newer Teleport can have fields that are not known here.
+    """
     written = writable(body)
-    known = {name: value for name, value in written.items() if name in _BOT}
-    _Message(canonical_json(written)).read(known, _BOT)
+    _Message(canonical_json(written), strict=False).read(written, _BOT)
 
 
 def writable(body: Body) -> Body:
@@ -73,8 +75,9 @@ def writable(body: Body) -> Body:
 class _Message:
     """Reads one document. `text` is its JSON as tctl hands it on: errors say where in it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, strict: bool = True) -> None:
         self._text = text
+        self._is_strict = strict
 
     def read(self, value: Plain, fields: Mapping[str, Any], name: str = "") -> dict[str, Any]:
         """Return the fields of a message or a map that are set. Raises Rejected."""
@@ -85,6 +88,8 @@ class _Message:
             field = re.sub("[A-Z]", lambda upper: f"_{upper[0].lower()}", written)
             field = field if field in fields else written
             schema = fields.get(field, fields.get("*"))
+            if schema is None and not self._is_strict:
+                continue
             if schema is None:
                 raise Rejected(f'proto: {self._at(written, 0)}: unknown field "{written}"')
             if field in found:

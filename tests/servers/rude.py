@@ -37,7 +37,7 @@ def greet(asked: Message) -> None:
     answer(
         asked,
         {
-            "protocolVersion": "2025-11-25",
+            "protocolVersion": "\x1b[2J" if MANNER == "of another age" else "2025-11-25",
             "capabilities": capabilities,
             "serverInfo": {"name": "rude", "version": "1"},
         },

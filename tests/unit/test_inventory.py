@@ -93,6 +93,7 @@ def test_a_server_may_have_no_tools() -> None:
         ("endless", "its list of tools does not end (200 pages, 0 tools)"),
         ("malformed", "its answer is not what MCP says"),
         ("failing", "it answers with an error: \\x1b[31mno tools for you"),
+        ("of another age", "Unsupported protocol version from the server: \\x1b[2J"),
         ("flooding", "it sends more than 33,554,432 bytes"),
         ("one long line", "it sends more than 33,554,432 bytes"),
     ],

@@ -29,7 +29,7 @@ from provisioner.process import Result
 from provisioner.resource import equal
 from provisioner.tctl import Tctl, TctlOptions
 from provisioner.tctl._base import failure
-from provisioner.values import Secret
+from provisioner.values import Secret, thaw
 
 FAKE = Path(__file__).parent.parent / "fake_tctl" / "tctl"
 DEFAULT = TctlOptions(path=str(FAKE))
@@ -261,6 +261,30 @@ class TestRead:
         (fake._directory / "answer").write_text(text)
         with pytest.raises(Garbled, match="is not"):
             fake.script(f"cat {fake._directory}/answer").read(Scope(("role",)))
+
+    @pytest.mark.parametrize(
+        ("kind", "spec"),
+        [("app_server", {"app": 1}), ("role", {"allow": []}), ("bot", {"traits": "x"})],
+    )
+    def test_documents_that_cannot_be(self, fake: Fake, kind: str, spec: object) -> None:
+        """A field that Teleport gives another type stops the reading, by the name of its document."""
+        body = {"kind": kind, "version": "v1", "metadata": {"name": "x\x1b"}, "spec": spec}
+        (fake._directory / "answer").write_text(json.dumps([body]))
+        with pytest.raises(Garbled, match=rf"has a {kind} x\\x1b that cannot be: "):
+            fake.script(f"cat {fake._directory}/answer").read(Scope((kind,)))
+
+    def test_fields_of_a_newer_teleport(self, fake: Fake) -> None:
+        """What is not known here is let through, so that a newer cluster can be read."""
+        body = {
+            "kind": "bot",
+            "version": "v1",
+            "metadata": {"name": "x"},
+            "spec": {"roles": [], "new": [1]},
+            "new": {"a": 1},
+        }
+        (fake._directory / "answer").write_text(json.dumps([body]))
+        tctl = fake.script(f"cat {fake._directory}/answer")
+        assert [thaw(each) for each in tctl.read(Scope(("bot",)))] == [body]
 
     def test_a_garbled_list_of_tokens_is_not_shown(self, fake: Fake) -> None:
         """Other people's secrets do not end up in an error."""

@@ -868,7 +868,7 @@ def test_wrong_types_are_found(body: Body) -> None:
 def test_types_of_unknown_releases_are_let_through() -> None:
     """What a newer Teleport adds is no wrong type: unknown versions, fields and blocks pass."""
     check_types(role({"app_resources": [1]}, version="v9"))
-    check_types({**bot(), "scope": "/x", "status": {"user_name": "bot-b"}})
+    check_types({**bot(), "scope": "/x", "status": {"user_name": "bot-b", "new": 1}})
 
 
 plain = st.recursive(

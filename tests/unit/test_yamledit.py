@@ -341,6 +341,7 @@ def test_values_are_read_by_the_core_schema() -> None:
         ("x: *a\n", "there is no anchor &a before this", (1, 4, 6)),
         ("x: &a [*a]\n", "there is no anchor &a before this", (1, 8, 10)),
         ("x: a\x85y: b\n", "a line break that not every reader takes for one (U+0085)", (1, 5, 6)),
+        ("x: a\r", "a line break that not every reader takes for one (U+000D)", (1, 5, 5)),
         ("x: a\ry: b\n", "a line break that not every reader takes for one (U+000D)", (1, 5, 6)),
         ("x: " + "[" * 100, "nested more than 64 levels deep", (1, 67, 68)),
     ],

@@ -30,8 +30,9 @@ class Places(Source):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        # A last line that is not ended is ended for as long as the text is edited.
-        self._added = self.newline if self.text[-1:] not in ("", "\n") else ""
+        # A last line that is not ended is ended for as long as the text is edited. A lone CR stays
+        # one, to be refused: with a line feed after it, it would be half of an end.
+        self._added = self.newline if self.text[-1:] not in ("", "\n", "\r") else ""
         self.text += self._added
         self.root = read(self.text)
         if self._added and self.root and self.root.last.style in ("|", ">"):

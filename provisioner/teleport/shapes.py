@@ -1,0 +1,32 @@
+"""Whether documents that claim to come from a cluster are made as Teleport makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from provisioner.values import Plain
+
+
+class Shapes:
+    """Holds documents to the types of Teleport's fields; of many that are alike, the first one."""
+
+    def __init__(self, check: Callable[[Plain], None]) -> None:
+        self._check: Final = check
+        self._sound: Final[set[Plain]] = set()
+
+    def check(self, body: Plain) -> None:
+        """Take one document of plain dicts and lists. Raises what the check raises."""
+        shape = (body["kind"], _shape(body))
+        if shape not in self._sound:
+            self._check(body)
+            self._sound.add(shape)
+
+
+def _shape(value: Plain) -> Plain:
+    """Return what types stand where in a value: what has the shape of something sound is sound."""
+    if isinstance(value, dict):
+        return tuple([(name, _shape(item)) for name, item in value.items()])
+    if isinstance(value, list):
+        return tuple([_shape(item) for item in value])
+    return type(value)
