@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from provisioner import snapshot, workflow
-from provisioner.apply import apply
+from provisioner import workflow
+from provisioner.applying.apply import apply
 from provisioner.cli._base import load_templates
-from provisioner.memory import MemoryCluster
+from provisioner.cluster import snapshot
+from provisioner.cluster.memory import MemoryCluster
 
 SERVERS = 20
 

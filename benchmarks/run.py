@@ -22,11 +22,12 @@ from pathlib import Path
 import fixtures
 import floor
 
-from provisioner import snapshot, workflow
+from provisioner import workflow
 from provisioner.cli import GC_THRESHOLD
 from provisioner.cli._base import load_templates
 from provisioner.clients import FORMATS
-from provisioner.machines import machine_files
+from provisioner.cluster import snapshot
+from provisioner.rendering.machines import machine_files
 
 ROOT = Path(__file__).parent.parent
 FAKE = ROOT / "tests" / "fake_tctl" / "tctl"

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from provisioner.applying.gate import gate
 from provisioner.change import ClusterInfo, Key, Op, Plan
-from provisioner.cluster import Cluster, Scope
-from provisioner.gate import gate
-from provisioner.impact import Inventory, State, live_world, outcome
-from provisioner.inquiry import Scene
-from provisioner.resource import resource
+from provisioner.checks.worlds import site_world
+from provisioner.cluster.port import Cluster, Scope
+from provisioner.cluster.resource import resource
+from provisioner.planning.impact import Inventory, State, live_world, outcome
+from provisioner.rbac.inquiry import Scene
 from provisioner.workflow import READ, Prepared, look, plan_for
-from provisioner.worlds import site_world
 
 _ALONE: Final = "Judged on the site alone: roles and bots of others are not in it. --live evaluates the cluster."
 

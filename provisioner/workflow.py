@@ -13,27 +13,31 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from provisioner import execution, files, pinned, severity, sitefile
-from provisioner.acceptance import Test
-from provisioner.adoption import adoption
-from provisioner.alone import judge_alone, raised, told
+from provisioner.applying import execution
+from provisioner.applying.gate import gate
 from provisioner.change import Adoption, ClusterInfo, Event, Inputs, Key, Plan, TestResult
-from provisioner.cluster import Cluster, Scope, WritableCluster
-from provisioner.decode import decode
-from provisioner.desired import Declared, Desired, Excepting
+from provisioner.checks import severity
+from provisioner.checks.acceptance import Test
+from provisioner.checks.alone import judge_alone, raised, told
+from provisioner.cluster.port import Cluster, Scope, WritableCluster
+from provisioner.cluster.resource import Resource, resource
 from provisioner.errors import Place, Problem, SiteError
-from provisioner.gate import gate
-from provisioner.inputs import inputs
-from provisioner.lock import Lock
-from provisioner.machines import custom_template
-from provisioner.model import Site
-from provisioner.plan import plan
-from provisioner.redaction import excerpted
-from provisioner.render import Rendered, render
-from provisioner.resource import Resource, resource
-from provisioner.source import Document
-from provisioner.subtract import matches
-from provisioner.templates import Templates
+from provisioner.planning.adoption import adoption
+from provisioner.planning.desired import Declared, Desired, Excepting
+from provisioner.planning.inputs import inputs
+from provisioner.planning.plan import plan
+from provisioner.rendering.machines import custom_template
+from provisioner.rendering.render import Rendered, render
+from provisioner.site import sitefile
+from provisioner.site.decode import decode
+from provisioner.site.model import Site
+from provisioner.site.redaction import excerpted
+from provisioner.site.subtract import matches
+from provisioner.system import files
+from provisioner.templating.templates import Templates
+from provisioner.text.source import Document
+from provisioner.tools import pinned
+from provisioner.tools.lock import Lock
 
 _LAST: Final = Place("\U0010ffff")
 """Where problems without a place are told: after all others."""

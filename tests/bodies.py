@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provisioner.change import ClusterInfo
-from provisioner.desired import Desired
+from provisioner.cluster.kinds import SITE_LABEL
+from provisioner.cluster.resource import Resource, resource
 from provisioner.errors import Place
-from provisioner.kinds import SITE_LABEL
-from provisioner.resource import Resource, resource
+from provisioner.planning.desired import Desired
 
 CLUSTER = ClusterInfo("example", "18.8.3", via="test")
 SITE = "acme"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 
 from provisioner.change import Key
-from provisioner.cluster import Outcome, Write
+from provisioner.cluster.memory import MemoryCluster
+from provisioner.cluster.port import Outcome, Write
 from provisioner.errors import ClusterError
-from provisioner.memory import MemoryCluster
 from provisioner.values import Body
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from provisioner import workflow
-from provisioner.bundle import Bundle, choose
+from provisioner.machine.bundle import Bundle, choose
 from tests.sites import TEMPLATES, write
 
 SITE = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from provisioner.lock import Lock, Pin, Tool
+from provisioner.tools.lock import Lock, Pin, Tool
 from provisioner.values import freeze
 
 

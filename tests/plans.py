@@ -8,7 +8,7 @@ from typing import Any
 from provisioner.change import Access, AccessRow, Change, ClusterInfo, Field, Key, Op, Plan
 from provisioner.change import TestResult as Result
 from provisioner.errors import Place, Problem
-from provisioner.plan import plan
+from provisioner.planning.plan import plan
 from tests.bodies import CLUSTER, bot, desired, live, role
 
 HOSTILE = (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provisioner import source, workflow
+from provisioner import workflow
 from provisioner.cli._base import load_templates
-from provisioner.decode import decode
 from provisioner.errors import Problem
-from provisioner.model import Site
-from provisioner.source import Document
+from provisioner.site.decode import decode
+from provisioner.site.model import Site
+from provisioner.text import source
+from provisioner.text.source import Document
 
 HEAD = "version: 1\nsite: acme\nteleport: {proxy: example.teleport.sh:443}\n"
 TEMPLATES = load_templates(None)

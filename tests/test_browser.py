@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.access import Identity, Server, World
-from provisioner.access import difference as differing
-from provisioner.impact import as_access
-from provisioner.inquiry import Scene
+from provisioner.planning.impact import as_access
+from provisioner.rbac.access import Identity, Server, World
+from provisioner.rbac.access import difference as differing
+from provisioner.rbac.inquiry import Scene
 from provisioner.report import access_html
 from tests.sites import TEMPLATES
 from tests.worlds import DEV, HOSTILE, SCENE, role, scene

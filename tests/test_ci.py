@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from provisioner import local
+from provisioner.cluster import local
 from tests.conftest import ROOT
 from tests.forge import STATE, Forge, comment
 from tests.runners import OURS, Actions, Result, gitlab

@@ -7,8 +7,8 @@ import re
 from collections import Counter, defaultdict
 from typing import Any, Final
 
-from provisioner.rules import REACH, RULES, Rule
-from provisioner.severity import CONFIG, UNUSED
+from provisioner.checks.rules import REACH, RULES, Rule
+from provisioner.checks.severity import CONFIG, UNUSED
 from tests.test_floors import MODULES
 
 ONE_OF_TWO: Final = {"decode": "wording"}

@@ -27,19 +27,19 @@ import pytest
 from pydantic import BaseModel
 
 from provisioner import cli, workflow
+from provisioner.checks.severity import rules
 from provisioner.cli._base import load_templates
 from provisioner.clients import FORMATS
-from provisioner.documents import documents
+from provisioner.cluster.kinds import KINDS
+from provisioner.cluster.memory import MemoryCluster
 from provisioner.errors import Problem, SiteError
-from provisioner.kinds import KINDS
-from provisioner.machines import machine_files
-from provisioner.memory import MemoryCluster
-from provisioner.model import Site
-from provisioner.severity import rules
-from provisioner.sitefile import CODES as SITEFILE_CODES
-from provisioner.source._base import CODES as SOURCE_CODES
-from provisioner.templates import Templates
-from provisioner.wording import CODES as WORDING_CODES
+from provisioner.rendering.documents import documents
+from provisioner.rendering.machines import machine_files
+from provisioner.site.model import Site
+from provisioner.site.sitefile import CODES as SITEFILE_CODES
+from provisioner.site.wording import CODES as WORDING_CODES
+from provisioner.templating.templates import Templates
+from provisioner.text.source._base import CODES as SOURCE_CODES
 from tests.conftest import ROOT
 from tests.pages import FENCE, Shell, blocks, executed
 from tests.test_floors import FLOOR

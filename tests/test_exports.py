@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+from itertools import takewhile
 
 import pytest
 
@@ -21,6 +22,12 @@ def test_what_is_exported_is_there(name: str) -> None:
     assert [each for each in exported if not hasattr(module, each)] == []
 
 
+def within(target: list[str], own: list[str]) -> bool:
+    """Say whether a module stands in the package whose private names begin in `target`."""
+    public = list(takewhile(lambda part: not part.startswith("_"), target))
+    return own[: len(public)] == public
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_nobody_reaches_into_another_module(name: str) -> None:
     """A private name is used where it is defined, and a private module inside its package."""
@@ -33,7 +40,7 @@ def test_nobody_reaches_into_another_module(name: str) -> None:
         hidden = [part for part in target if part.startswith("_")]
         names = [alias.name for alias in node.names]
         private = [each for each in names if each.startswith("_") and not each.startswith("__")]
-        inside = name.split(".", maxsplit=1)[0] == (target or names)[0]
+        inside = within(target or names, name.split("."))
         assert inside or not hidden, f"{name} imports {node.module}"
         modules = [each for each in private if ".".join([*target, each]) in MODULES]
         assert private == (modules if inside else []), f"{name} imports {private} of {node.module}"

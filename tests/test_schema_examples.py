@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from provisioner import source, workflow
-from provisioner.schema import site_schema
+from provisioner import workflow
+from provisioner.site.schema import site_schema
+from provisioner.text import source
 from tests.conftest import ROOT
 
 VALIDATOR = Draft202012Validator(site_schema())

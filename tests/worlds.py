@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from provisioner.access import Identity, Server, World
-from provisioner.inquiry import Scene
+from provisioner.rbac.access import Identity, Server, World
+from provisioner.rbac.inquiry import Scene
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m\u202e'\"`|{{ 7 * 7 }}@team"
 

@@ -15,10 +15,10 @@ from provisioner.cli._approval import Approval
 from provisioner.cli._base import Reach
 from provisioner.cli._reporting import reporting
 from provisioner.cli._teller import Teller
-from provisioner.cluster import WritableCluster
+from provisioner.cluster.port import WritableCluster
 from provisioner.errors import Refused
 from provisioner.report import outcome
-from provisioner.terminal import Paint, visible
+from provisioner.text.terminal import Paint, visible
 from provisioner.workflow import Prepared
 
 

@@ -12,12 +12,14 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from provisioner import files, saved_plan, units
-from provisioner.approval import require_current
+from provisioner.applying import saved_plan
+from provisioner.applying.approval import require_current
+from provisioner.applying.saved_plan import Approved
 from provisioner.change import Key, Plan
 from provisioner.cli import _base
 from provisioner.errors import Stale
-from provisioner.saved_plan import Approved
+from provisioner.system import files
+from provisioner.text import units
 from provisioner.workflow import Prepared
 
 

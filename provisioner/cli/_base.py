@@ -14,16 +14,17 @@ from typing import Any, Final, TypeVar
 import click
 
 import provisioner
-from provisioner import diagnostics, files, terminal
 from provisioner.change import Key
 from provisioner.cli._teller import Teller
-from provisioner.cluster import Cluster, WritableCluster
+from provisioner.cluster.kinds import KINDS
+from provisioner.cluster.local import LocalCluster
+from provisioner.cluster.port import Cluster, WritableCluster
+from provisioner.cluster.snapshot import parse
+from provisioner.cluster.tctl import Tctl, TctlOptions
 from provisioner.errors import ProvisionError, SiteError
-from provisioner.kinds import KINDS
-from provisioner.local import LocalCluster
-from provisioner.snapshot import parse
-from provisioner.tctl import Tctl, TctlOptions
-from provisioner.templates import Templates
+from provisioner.system import files
+from provisioner.templating.templates import Templates
+from provisioner.text import diagnostics, terminal
 
 F = TypeVar("F", bound=Callable[..., Any])
 

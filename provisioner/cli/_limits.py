@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import click
 
-from provisioner import files
+from provisioner.applying.judge import MAX_DELETE_SHARE, MAX_DELETES, Limits
+from provisioner.applying.lifeline import RunsAs
 from provisioner.cli._approval import Approval
 from provisioner.cli._base import Reach
+from provisioner.doctor import certificate
 from provisioner.errors import FileError
-from provisioner.judge import MAX_DELETE_SHARE, MAX_DELETES, Limits
-from provisioner.lifeline import RunsAs
-from provisioner.machine import certificate
+from provisioner.system import files
 
 _LARGEST: Final = 1 << 20  # bytes of an identity file
 

@@ -13,10 +13,12 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from provisioner import pinned, scenes, terminal, workflow
+from provisioner import scenes, workflow
 from provisioner.cli import _base
-from provisioner.impact import Inventory
-from provisioner.inquiry import Scene
+from provisioner.planning.impact import Inventory
+from provisioner.rbac.inquiry import Scene
+from provisioner.text import terminal
+from provisioner.tools import pinned
 
 _LIVE: Final = "The cluster as it is; with SITE, what an apply would change."
 _SITE: Final = Path("site.yaml")

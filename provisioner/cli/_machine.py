@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
-from provisioner import bundle, terminal, workflow
-from provisioner.bundle import Bundle
+from provisioner import workflow
 from provisioner.cli import _base
-from provisioner.doctor import Diagnosis
+from provisioner.doctor.workstation import Diagnosis
+from provisioner.machine import bundle
+from provisioner.machine.bundle import Bundle
+from provisioner.text import terminal
 
 from_option = click.option(
     "--from",

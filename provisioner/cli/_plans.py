@@ -17,8 +17,8 @@ from provisioner.change import Key, Plan
 from provisioner.cli import _base
 from provisioner.errors import ProvisionError, Refused, SiteError
 from provisioner.report import plan_html, plan_json, plan_markdown, plan_text, plans
-from provisioner.templates import Templates
-from provisioner.terminal import Paint
+from provisioner.templating.templates import Templates
+from provisioner.text.terminal import Paint
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import click
 
-from provisioner import files, provenance
+from provisioner.applying.run_report import Origin, RunReport
 from provisioner.change import Event, Plan
 from provisioner.cli._approval import Approval
-from provisioner.run_report import Origin, RunReport
+from provisioner.system import files, provenance
 
 F = TypeVar("F", bound=Callable[..., Any])
 

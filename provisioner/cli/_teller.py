@@ -11,7 +11,7 @@ from typing import Protocol, Self
 import click
 
 from provisioner.change import Event, Note, Progress, Started
-from provisioner.terminal import plural, visible
+from provisioner.text.terminal import plural, visible
 
 
 class _Status(Protocol):

@@ -8,12 +8,12 @@ from typing import Final
 
 import click
 
-from provisioner.access import difference
 from provisioner.cli import _base
 from provisioner.cli._looking import Look, looking
-from provisioner.impact import as_access
-from provisioner.inquiry import Explanation, Question, Scene, identity_in, narrowed, server_in
-from provisioner.inquiry import explain as explained
+from provisioner.planning.impact import as_access
+from provisioner.rbac.access import difference
+from provisioner.rbac.inquiry import Explanation, Question, Scene, identity_in, narrowed, server_in
+from provisioner.rbac.inquiry import explain as explained
 from provisioner.report import (
     access_data,
     access_explain,

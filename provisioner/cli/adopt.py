@@ -11,14 +11,14 @@ from typing import Final
 import click
 
 from provisioner import workflow
+from provisioner.applying.judge import Limits, judge
 from provisioner.change import Adoption, Key
 from provisioner.cli import _base
 from provisioner.cli._applying import Applying
 from provisioner.cli._approval import Approval
 from provisioner.cli._limits import complete, limits_options
 from provisioner.cli._reporting import report_option
-from provisioner.judge import Limits, judge
-from provisioner.kinds import KINDS
+from provisioner.cluster.kinds import KINDS
 from provisioner.report import plan_json, plan_text
 
 _KEY: Final = re.compile(rf"(?:{'|'.join(KINDS)})/[^/]+")

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
-from provisioner import outdir, workflow
+from provisioner import workflow
+from provisioner.applying.judge import Limits, judge
 from provisioner.change import Key
 from provisioner.cli import _base
 from provisioner.cli._applying import Applying
 from provisioner.cli._approval import Approval, approval_options
 from provisioner.cli._limits import complete, limits_options
 from provisioner.cli._reporting import report_option
-from provisioner.judge import Limits, judge
 from provisioner.report import plan_text
+from provisioner.system import outdir
 
 
 @click.command("apply", short_help="Plan, judge, ask, apply in order, read back.")

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from provisioner import diagnostics, workflow
+from provisioner import workflow
 from provisioner.cli import _base
 from provisioner.report import check_junit, check_sarif
-from provisioner.terminal import visible
+from provisioner.text import diagnostics
+from provisioner.text.terminal import visible
 
 
 @click.command("check", short_help="Judge a site file alone.")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from provisioner import machine, workflow
-from provisioner.bundle import Bundle
+from provisioner import workflow
 from provisioner.cli import _base, _machine
-from provisioner.doctor import Diagnosis, examine
+from provisioner.doctor import machine
+from provisioner.doctor.workstation import Diagnosis, examine
 from provisioner.errors import ProvisionError, SiteError
+from provisioner.machine.bundle import Bundle
 
 
 @click.command("doctor", short_help="See whether this workstation, or a bot's machine, will do.")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from provisioner import files, starter
 from provisioner.cli import _base
-from provisioner.terminal import visible
+from provisioner.site import starter
+from provisioner.system import files
+from provisioner.text.terminal import visible
 
 
 @click.command("init", short_help="Write a small site to begin with.")

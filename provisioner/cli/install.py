@@ -10,16 +10,17 @@ from typing import Final
 
 import click
 
-from provisioner import bundle, install, machine
-from provisioner.bundle import Bundle
 from provisioner.cli import _base, _machine
 from provisioner.clients import FORMATS, System
-from provisioner.doctor import Diagnosis
+from provisioner.doctor import machine
+from provisioner.doctor.workstation import Diagnosis
 from provisioner.errors import ProvisionError, Refused
-from provisioner.install import TBOT, Proposal, Target
-from provisioner.locations import Machine, locate
-from provisioner.merge import Change, is_mergeable
-from provisioner.terminal import Paint, plural, visible
+from provisioner.machine import bundle, install
+from provisioner.machine.bundle import Bundle
+from provisioner.machine.install import TBOT, Proposal, Target
+from provisioner.machine.locations import Machine, locate
+from provisioner.machine.merge import Change, is_mergeable
+from provisioner.text.terminal import Paint, plural, visible
 
 _SIGNS: Final = {"add": "+", "update": "~", "remove": "-", "take": "="}
 _STYLES: Final = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from provisioner import files, local, snapshot
 from provisioner.cli import _base
+from provisioner.cluster import local, snapshot
+from provisioner.system import files
 
 RELEASE = "18.8.3"
 

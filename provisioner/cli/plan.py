@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from provisioner import files
 from provisioner.change import Key
 from provisioner.cli import _base, _plans
 from provisioner.report import plan_markdown
+from provisioner.system import files
 
 
 @click.command("plan", short_help="Show the difference to the live cluster.")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from provisioner import outdir, workflow
+from provisioner import workflow
 from provisioner.cli import _base
-from provisioner.terminal import visible
+from provisioner.system import outdir
+from provisioner.text.terminal import visible
 
 
 @click.command("render", short_help="Write every file that the site comes to.")

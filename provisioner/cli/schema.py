@@ -6,8 +6,8 @@ import json
 
 import click
 
-from provisioner import plan_format
-from provisioner.schema import site_schema
+from provisioner.planning import plan_format
+from provisioner.site.schema import site_schema
 
 
 @click.command("schema", short_help="Print the site file's JSON Schema.")

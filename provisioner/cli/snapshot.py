@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from provisioner import files, snapshot
 from provisioner.cli import _base
+from provisioner.cluster import snapshot
+from provisioner.system import files
 
 
 @click.command("snapshot", short_help="Record the live state, without secrets.")

@@ -11,21 +11,24 @@ from typing import Any, Final
 
 import click
 
-from provisioner import files, inventory, lock, pinned, sitefile, workflow
+from provisioner import workflow
 from provisioner.change import Progress
+from provisioner.checks.worlds import site_world
 from provisioner.cli import _base
 from provisioner.cli._command import WithCommand
 from provisioner.cli._teller import Teller
-from provisioner.decode import decode
-from provisioner.drift import Comparison, compare
 from provisioner.errors import ProvisionError, SiteError
-from provisioner.inventory import Target, Tsh, Unreadable
-from provisioner.lock import Lock, Pin
-from provisioner.model import Site
-from provisioner.redaction import excerpted
 from provisioner.report import tools_json, tools_text
-from provisioner.terminal import visible
-from provisioner.worlds import site_world
+from provisioner.site import sitefile
+from provisioner.site.decode import decode
+from provisioner.site.model import Site
+from provisioner.site.redaction import excerpted
+from provisioner.system import files
+from provisioner.text.terminal import visible
+from provisioner.tools import inventory, lock, pinned
+from provisioner.tools.drift import Comparison, compare
+from provisioner.tools.inventory import Target, Tsh, Unreadable
+from provisioner.tools.lock import Lock, Pin
 
 DRIFT: Final = 2
 

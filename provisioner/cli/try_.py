@@ -13,13 +13,13 @@ from typing import Final
 import click
 
 from provisioner import proxy, workflow
-from provisioner.access import Checker, Server
+from provisioner.checks.worlds import site_world
 from provisioner.cli import _base
 from provisioner.cli._command import WithCommand
 from provisioner.errors import ProvisionError
-from provisioner.terminal import visible
+from provisioner.rbac.access import Checker, Server
+from provisioner.text.terminal import visible
 from provisioner.workflow import Prepared
-from provisioner.worlds import site_world
 
 _CLIENT: Final = (0, 1)  # the MCP client is at our standard input and output
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)

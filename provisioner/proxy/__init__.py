@@ -15,10 +15,10 @@ from io import FileIO
 from threading import Event, Lock, Thread
 from typing import Final
 
-from provisioner import pipes, process
-from provisioner.access import Checker, Server
 from provisioner.proxy._referee import DENIED, Referee, Verdict
-from provisioner.terminal import plural, visible
+from provisioner.rbac.access import Checker, Server
+from provisioner.system import pipes, process
+from provisioner.text.terminal import plural, visible
 
 __all__ = ["DENIED", "Referee", "Verdict", "referee", "serve"]
 

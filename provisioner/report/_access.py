@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from provisioner.change import Access, AccessRow, TestResult
-from provisioner.terminal import Paint, plural, visible
+from provisioner.text.terminal import Paint, plural, visible
 
 EFFECT: Final = (
     "A changed role counts for new sessions at once; a bot gets a new role when its tbot renews, and "

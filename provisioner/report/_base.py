@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from provisioner.change import Cause, Change, Field, Op, Plan
-from provisioner.kinds import SITE_LABEL
-from provisioner.terminal import Paint, visible
+from provisioner.cluster.kinds import SITE_LABEL
+from provisioner.text.terminal import Paint, visible
 from provisioner.values import Plain, canonical_json
 
 _UNSAID: Final = frozenset(("kind", "metadata.name", f'metadata.labels["{SITE_LABEL}"]'))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from provisioner.report._graph import LAYERS, Graph, Node, Tie
-from provisioner.terminal import visible, width
+from provisioner.text.terminal import visible, width
 from provisioner.values import Plain
 
 _WIDE: Final = 232

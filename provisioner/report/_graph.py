@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from provisioner.change import Change, Op, Plan
-from provisioner.holdings import roles_of
+from provisioner.planning.holdings import roles_of
 from provisioner.report import _access
-from provisioner.terminal import plural, visible
+from provisioner.text.terminal import plural, visible
 
 READABLE: Final = 40
 """How many nodes can be told apart; of more, those of one layer that are alike become one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from provisioner.terminal import width
+from provisioner.text.terminal import width
 
 GAP: Final = "  "
 

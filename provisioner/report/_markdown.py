@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from provisioner.terminal import visible
+from provisioner.text.terminal import visible
 
 _ACTIVE: Final = re.compile(r"[\\`*_{}\[\]<>&~|#!$]")
 _REFERENCE: Final = re.compile(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provisioner.inquiry import Cell, Scene
-from provisioner.terminal import Paint, plural, visible
+from provisioner.rbac.inquiry import Cell, Scene
+from provisioner.text.terminal import Paint, plural, visible
 
 
 def domain(scene: Scene) -> str:

@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from provisioner import diagnostics
 from provisioner.change import Adoption, Op, Plan
 from provisioner.report._access import shown
 from provisioner.report._base import counts
-from provisioner.terminal import plural, visible
+from provisioner.text import diagnostics
+from provisioner.text.terminal import plural, visible
 
 VERBS: Final[dict[Op, str]] = {
     Op.CREATE: "to create",

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from provisioner.access import Row
 from provisioner.change import Access, AccessRow
-from provisioner.inquiry import Question, Scene, rows
+from provisioner.rbac.access import Row
+from provisioner.rbac.inquiry import Question, Scene, rows
 from provisioner.report._scene import remarks
-from provisioner.terminal import visible
+from provisioner.text.terminal import visible
 from provisioner.values import Plain
 
 FORMAT_VERSION: Final = "1.0"

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from provisioner.access import LabelFinding, ToolFinding, Why
-from provisioner.inquiry import Explanation, Opinion, Scene
+from provisioner.rbac.access import LabelFinding, ToolFinding, Why
+from provisioner.rbac.inquiry import Explanation, Opinion, Scene
 from provisioner.report._layout import GAP, aligned
 from provisioner.report._scene import footer
-from provisioner.terminal import Paint, visible
+from provisioner.text.terminal import Paint, visible
 from provisioner.values import Plain
 
 FORMAT_VERSION: Final = "1.0"

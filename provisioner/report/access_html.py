@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Final, TypeVar
 
-from provisioner.access import Identity, Server
 from provisioner.change import Access
-from provisioner.inquiry import Scene, cells
+from provisioner.rbac.access import Identity, Server
+from provisioner.rbac.inquiry import Scene, cells
 from provisioner.report import _access
 from provisioner.report._page import policy
 from provisioner.report._scene import domain, items, remarks
-from provisioner.templates import Templates
-from provisioner.terminal import visible
+from provisioner.templating.templates import Templates
+from provisioner.text.terminal import visible
 from provisioner.values import Plain
 
 _PAGE: Final = "report/access.html.j2"

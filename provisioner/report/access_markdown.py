@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
 
-from provisioner.access import Identity
 from provisioner.change import Access, AccessRow
-from provisioner.inquiry import Cell, Scene, cells
+from provisioner.rbac.access import Identity
+from provisioner.rbac.inquiry import Cell, Scene, cells
 from provisioner.report import _access
 from provisioner.report._markdown import code, prose
 from provisioner.report._scene import domain, remarks, share

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from provisioner.access import Identity
 from provisioner.change import Access
-from provisioner.inquiry import Cell, Scene, cells
+from provisioner.rbac.access import Identity
+from provisioner.rbac.inquiry import Cell, Scene, cells
 from provisioner.report import _access
 from provisioner.report._layout import GAP, aligned, padded, wrapped
 from provisioner.report._scene import domain, footer, items, share
-from provisioner.terminal import Paint, visible, width
+from provisioner.text.terminal import Paint, visible, width
 
 Found = Mapping[str, Sequence[Cell]]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from provisioner.access import Row
-from provisioner.inquiry import Scene, rows
+from provisioner.rbac.access import Row
+from provisioner.rbac.inquiry import Scene, rows
 from provisioner.report._layout import GAP, aligned, wrapped
 from provisioner.report._scene import footer
-from provisioner.terminal import Paint, plural, visible
+from provisioner.text.terminal import Paint, plural, visible
 
 Found = Sequence[tuple[Row, tuple[str, ...]]]
 

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from provisioner.change import TestResult
 from provisioner.errors import Place, Problem
-from provisioner.terminal import visible
+from provisioner.text.terminal import visible
 
 _OF_TESTS: Final = ("PV300", "PV301")
 """What access tests come to stands in their own cases."""

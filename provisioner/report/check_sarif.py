@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
-from provisioner import __version__, severity
+from provisioner import __version__
+from provisioner.checks import severity
 from provisioner.errors import Place, Problem
-from provisioner.terminal import visible
+from provisioner.text.terminal import visible
 from provisioner.values import Plain
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from provisioner import diagnostics
 from provisioner.change import Change, Plan
 from provisioner.report._base import lines, rows_of
 from provisioner.report._markdown import code, fenced, prose
-from provisioner.terminal import Paint, plain, plural, visible
+from provisioner.text import diagnostics
+from provisioner.text.terminal import Paint, plain, plural, visible
 
 _NAMED: Final = 5
 _LARGEST: Final = 60_000  # characters of Markdown: more than that, no forge takes for a comment

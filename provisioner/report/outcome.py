@@ -7,7 +7,7 @@ from typing import Final
 
 from provisioner.change import Change, Done, Event, Note, Op, Skipped, Started
 from provisioner.report._base import STYLES
-from provisioner.terminal import Paint, plural, visible
+from provisioner.text.terminal import Paint, plural, visible
 
 _PAST: Final[dict[Op, str]] = {
     Op.CREATE: "created",

@@ -17,8 +17,8 @@ from provisioner.report._graph import graph
 from provisioner.report._page import policy
 from provisioner.report._together import Grant, together
 from provisioner.report._verdict import VERBS, command, facts, outcome, stops
-from provisioner.templates import Templates
-from provisioner.terminal import visible
+from provisioner.templating.templates import Templates
+from provisioner.text.terminal import visible
 from provisioner.values import Plain
 
 _PAGE: Final = "report/plan.html.j2"

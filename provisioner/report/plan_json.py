@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from provisioner import __version__, diagnostics
+from provisioner import __version__
 from provisioner.change import (
     Access,
     AccessRow,
@@ -17,8 +17,9 @@ from provisioner.change import (
     TestResult,
 )
 from provisioner.errors import Place
-from provisioner.plan_format import FORMAT_VERSION
+from provisioner.planning.plan_format import FORMAT_VERSION
 from provisioner.report._base import counts
+from provisioner.text import diagnostics
 from provisioner.values import Plain, thaw
 
 

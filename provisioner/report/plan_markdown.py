@@ -20,7 +20,7 @@ from provisioner.report._markdown import code, fenced, prose, sentence
 from provisioner.report._sections import Fitted, Section, clipped, fill, fit, size
 from provisioner.report._together import Grant, together
 from provisioner.report._verdict import VERBS, command, facts, outcome, stops
-from provisioner.terminal import visible
+from provisioner.text.terminal import visible
 
 COMMENT: Final = 60_000
 """How many bytes a comment may take: GitHub refuses more than 65,536 characters."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from provisioner import diagnostics
 from provisioner.change import Op, Plan
 from provisioner.report import _access
 from provisioner.report._base import lines, on_agents, rows
 from provisioner.report._verdict import command, mode, summary
-from provisioner.terminal import Paint, visible
+from provisioner.text import diagnostics
+from provisioner.text.terminal import Paint, visible
 
 
 def text(plan: Plan, paint: Paint, options: Sequence[str] = ()) -> str:

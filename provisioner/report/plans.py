@@ -8,7 +8,7 @@ from provisioner.change import Plan
 from provisioner.errors import ProvisionError
 from provisioner.report._layout import aligned
 from provisioner.report._verdict import outcome, stops, summary
-from provisioner.terminal import Paint, plural, visible
+from provisioner.text.terminal import Paint, plural, visible
 
 
 def text(found: Mapping[str, Plan | ProvisionError], paint: Paint) -> str:

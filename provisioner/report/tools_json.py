@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from provisioner.drift import Comparison, Finding
-from provisioner.lock import PARTS, Tool
+from provisioner.tools.drift import Comparison, Finding
+from provisioner.tools.lock import PARTS, Tool
 from provisioner.values import Plain, thaw
 
 

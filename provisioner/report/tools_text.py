@@ -11,10 +11,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from provisioner.drift import Comparison, Finding, Grant
-from provisioner.lock import PARTS, Changed, Pin, Tool
 from provisioner.report._markdown import code
-from provisioner.terminal import Paint, plural, visible
+from provisioner.text.terminal import Paint, plural, visible
+from provisioner.tools.drift import Comparison, Finding, Grant
+from provisioner.tools.lock import PARTS, Changed, Pin, Tool
 from provisioner.values import Plain, canonical_json, thaw
 
 _BOTS: Final = 3  # that are named; the others are counted

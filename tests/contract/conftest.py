@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from provisioner import units
 from provisioner.change import Key
-from provisioner.cluster import Scope, Verb, WritableCluster, Write
+from provisioner.cluster.local import create
+from provisioner.cluster.memory import MemoryCluster
+from provisioner.cluster.port import Scope, Verb, WritableCluster, Write
+from provisioner.cluster.tctl import Tctl, TctlOptions
 from provisioner.errors import ClusterError
-from provisioner.local import create
-from provisioner.memory import MemoryCluster
-from provisioner.tctl import Tctl, TctlOptions
+from provisioner.text import units
 from provisioner.values import Body, thaw
 
 FAKE = Path(__file__).parent.parent / "fake_tctl" / "tctl"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.change import Key
-from provisioner.cluster import Scope, Verb, Write
+from provisioner.cluster.port import Scope, Verb, Write
 from provisioner.errors import Exists, Missing, Rejected
 from provisioner.values import thaw
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioner.change import Key
-from provisioner.cluster import Scope, Verb, Write
+from provisioner.cluster.port import Scope, Verb, Write
+from provisioner.cluster.tctl import Tctl, TctlOptions
 from provisioner.errors import Exists, Missing, Moved
-from provisioner.tctl import Tctl, TctlOptions
 from provisioner.values import Body, thaw
 from tests.contract.conftest import CREDENTIALS, FAKE, REAL, SETTLED, Contract
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provisioner import units
 from provisioner.change import Key
-from provisioner.cluster import Verb, Write
+from provisioner.cluster.memory import MemoryCluster
+from provisioner.cluster.port import Verb, Write
+from provisioner.cluster.tctl import Tctl
 from provisioner.errors import Rejected
-from provisioner.memory import MemoryCluster
-from provisioner.tctl import Tctl
+from provisioner.text import units
 from provisioner.values import Secret
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import pytest
 
 from provisioner import workflow
 from provisioner.cli._base import load_templates
+from provisioner.cluster.tctl import Tctl, TctlOptions
 from provisioner.errors import NotApplied
-from provisioner.tctl import Tctl, TctlOptions
 from tests.conftest import ROOT
 
 FAKE = ROOT / "tests" / "fake_tctl" / "tctl"

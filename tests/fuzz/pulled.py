@@ -14,8 +14,8 @@ from typing import Any, Final
 import anyio
 from mcp.client import Transport
 
-from provisioner.inventory import _pin, _session
-from provisioner.inventory._base import Target, Unreadable
+from provisioner.tools.inventory import _pin, _session
+from provisioner.tools.inventory._base import Target, Unreadable
 
 _TARGET: Final = Target("small", "command: small", ("small",))
 _SECONDS: Final = 20.0

@@ -15,24 +15,30 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
-from provisioner import diagnostics, lock, outdir, saved_plan, sidecar, snapshot, source, workflow
-from provisioner.access import Checker, Identity, Server
+from provisioner import workflow
+from provisioner.applying import saved_plan
 from provisioner.change import Plan
 from provisioner.clients import FORMATS
-from provisioner.cluster import Cluster, Scope
-from provisioner.decode import decode
+from provisioner.cluster import snapshot
+from provisioner.cluster.port import Cluster, Scope
+from provisioner.cluster.snapshot import SnapshotCluster
+from provisioner.cluster.tctl import reading
+from provisioner.doctor import certificate
 from provisioner.errors import Problem, ProvisionError, SiteError
-from provisioner.machine import certificate
-from provisioner.merge import Existing, Merged, diff, merge_client, merge_tbot
-from provisioner.process import Result
+from provisioner.machine import sidecar
+from provisioner.machine.merge import Existing, Merged, diff, merge_client, merge_tbot
+from provisioner.machine.sidecar import Ledger
 from provisioner.proxy import referee
-from provisioner.render import render
+from provisioner.rbac.access import Checker, Identity, Server
+from provisioner.rendering.render import render
 from provisioner.report import plan_html, plan_json, plan_markdown, plan_text
-from provisioner.sidecar import Ledger
-from provisioner.snapshot import SnapshotCluster
-from provisioner.tctl import reading
-from provisioner.templates import Templates
-from provisioner.terminal import plain
+from provisioner.site.decode import decode
+from provisioner.system import outdir
+from provisioner.system.process import Result
+from provisioner.templating.templates import Templates
+from provisioner.text import diagnostics, source
+from provisioner.text.terminal import plain
+from provisioner.tools import lock
 from tests import bodies, pins
 from tests.conftest import ROOT
 from tests.fuzz import pulled

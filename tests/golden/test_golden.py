@@ -15,14 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from provisioner import diagnostics, snapshot, workflow
+from provisioner import workflow
+from provisioner.applying.judge import Limits, judge
 from provisioner.change import Plan
 from provisioner.cli._base import load_templates
+from provisioner.cluster import snapshot
+from provisioner.cluster.memory import MemoryCluster
 from provisioner.errors import SiteError
-from provisioner.judge import Limits, judge
-from provisioner.memory import MemoryCluster
 from provisioner.report import plan_json, plan_markdown, plan_text
-from provisioner.terminal import plain
+from provisioner.text import diagnostics
+from provisioner.text.terminal import plain
 from tests.conftest import ROOT
 
 HERE = Path(__file__).parent

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from provisioner.change import Plan
-from provisioner.cluster import Verb, Write
-from provisioner.memory import MemoryCluster
+from provisioner.cluster.memory import MemoryCluster
+from provisioner.cluster.port import Verb, Write
 from tests.bodies import app, bot, role, token
 from tests.clusters import key
 

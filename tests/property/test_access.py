@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.access import (
+from provisioner.rbac.access import (
     Identity,
     Server,
     Why,
@@ -20,7 +20,7 @@ from provisioner.access import (
     difference,
     matrix,
 )
-from provisioner.patterns import compile_pattern
+from provisioner.rbac.patterns import compile_pattern
 from provisioner.values import Body, freeze
 
 BROKEN = "^[$"

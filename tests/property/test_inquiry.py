@@ -12,10 +12,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner.access import Identity, Server, World, connect, decide, difference
-from provisioner.impact import as_access
-from provisioner.inquiry import Question, Scene, cells, explain, narrowed, rows
-from provisioner.patterns import compile_pattern
+from provisioner.planning.impact import as_access
+from provisioner.rbac.access import Identity, Server, World, connect, decide, difference
+from provisioner.rbac.inquiry import Question, Scene, cells, explain, narrowed, rows
+from provisioner.rbac.patterns import compile_pattern
 from provisioner.report import (
     access_data,
     access_explain,
@@ -25,7 +25,7 @@ from provisioner.report import (
     access_who,
 )
 from provisioner.report._layout import aligned, wrapped
-from provisioner.terminal import plain, visible, width
+from provisioner.text.terminal import plain, visible, width
 from provisioner.values import Body
 from tests.property.test_access import SHORT_NAMES, TOOLS, changes, roles, somebody, worlds
 from tests.sites import TEMPLATES

@@ -13,14 +13,15 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from provisioner import diagnostics, workflow
-from provisioner.apply import apply
+from provisioner import workflow
+from provisioner.applying.apply import apply
 from provisioner.change import Done, Op, Plan, Skipped
-from provisioner.holdings import roles_of
-from provisioner.memory import MemoryCluster
-from provisioner.plan import stage
+from provisioner.cluster.memory import MemoryCluster
+from provisioner.planning.holdings import roles_of
+from provisioner.planning.plan import stage
 from provisioner.report import plan_json, plan_text
-from provisioner.terminal import plain
+from provisioner.text import diagnostics
+from provisioner.text.terminal import plain
 from provisioner.workflow import Prepared
 from tests.property.strategies import as_yaml, clusters, sites, spoiled, told
 from tests.sites import HEAD, TEMPLATES

@@ -16,11 +16,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from provisioner.clients import FORMATS
-from provisioner.merge import Existing, Merged, diff, merge_client, merge_tbot
-from provisioner.sidecar import Ledger, dump, parse
-from provisioner.splice import SpliceError
+from provisioner.machine.merge import Existing, Merged, diff, merge_client, merge_tbot
+from provisioner.machine.sidecar import Ledger, dump, parse
+from provisioner.text.splice import SpliceError
 from tests.property.test_splice import Jsonc, Toml
-from tests.unit.test_sidecar import PATH
+from tests.unit.machine.test_sidecar import PATH
 
 examples = settings(max_examples=int(os.environ.get("PROVISION_EXAMPLES", "500")))
 

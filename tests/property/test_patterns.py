@@ -9,7 +9,7 @@ import re2
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from provisioner.patterns import (
+from provisioner.rbac.patterns import (
     Pattern,
     PatternError,
     common_prefix,

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.lock import Lock, Pin, Tool, diff, read, text
 from provisioner.proxy import Referee
+from provisioner.tools.lock import Lock, Pin, Tool, diff, read, text
 from provisioner.values import freeze
 
 WORDS = st.text(max_size=20).filter(lambda word: "\0" not in word)

@@ -9,11 +9,12 @@ from typing import Any, Final
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provisioner import severity, workflow
-from provisioner.access import Identity, Server, connect, decide
-from provisioner.patterns import compile_pattern
-from provisioner.rules import REACH
-from provisioner.rules._ground import Ground, ground
+from provisioner import workflow
+from provisioner.checks import severity
+from provisioner.checks.rules import REACH
+from provisioner.checks.rules._ground import Ground, ground
+from provisioner.rbac.access import Identity, Server, connect, decide
+from provisioner.rbac.patterns import compile_pattern
 from tests.sites import HEAD, TEMPLATES
 
 ENVS: Final = st.sampled_from(["dev", "dev", "prod", "no"])

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from provisioner.errors import Place
-from provisioner.source import CODES, Document, Step, load, overlay
-from provisioner.source._base import INVISIBLE
+from provisioner.text.source import CODES, Document, Step, load, overlay
+from provisioner.text.source._base import INVISIBLE
 from provisioner.values import Plain
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner.splice import SpliceError, jsonc, toml
+from provisioner.text.splice import SpliceError, jsonc, toml
 
 examples = settings(max_examples=int(os.environ.get("PROVISION_EXAMPLES", "300")))
 

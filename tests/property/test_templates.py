@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML as RUAMEL
 
 from provisioner.errors import SiteError
-from provisioner.templates import Templates
+from provisioner.templating.templates import Templates
 from provisioner.values import Plain, canonical_json, freeze
 
 FOLDER = Path(__file__).parents[2] / "templates"

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from provisioner import yamledit
-from provisioner.splice import SpliceError
+from provisioner.text import yamledit
+from provisioner.text.splice import SpliceError
 
 examples = settings(max_examples=int(os.environ.get("PROVISION_EXAMPLES", "300")))
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from provisioner import scenes, workflow
-from provisioner.access import Server
+from provisioner.cluster.memory import MemoryCluster
 from provisioner.errors import WrongVersion
-from provisioner.inquiry import Scene, identity_in
-from provisioner.memory import MemoryCluster
+from provisioner.rbac.access import Server
+from provisioner.rbac.inquiry import Scene, identity_in
 from provisioner.values import Body
 from tests.bodies import bot, role
 from tests.sites import TEMPLATES, write

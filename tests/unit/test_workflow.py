@@ -8,7 +8,8 @@ import pytest
 
 from provisioner import workflow
 from provisioner.change import ClusterInfo, Done, Event, Note, Op, Progress, Started
-from provisioner.cluster import Outcome, Scope, Verb, Write
+from provisioner.cluster.memory import MemoryCluster
+from provisioner.cluster.port import Outcome, Scope, Verb, Write
 from provisioner.errors import (
     ClusterError,
     FileError,
@@ -18,7 +19,6 @@ from provisioner.errors import (
     Unreachable,
     WrongVersion,
 )
-from provisioner.memory import MemoryCluster
 from provisioner.values import Body
 from provisioner.workflow import Prepared
 from tests.bodies import bot, role

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from provisioner.cluster import Scope, Verb, Write
-from provisioner.local import LocalCluster
+from provisioner.cluster.local import LocalCluster
+from provisioner.cluster.port import Scope, Verb, Write
 from provisioner.values import thaw
 from tests.bodies import bot, role
 from tests.clusters import key

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from provisioner import plan_format
+from provisioner.planning import plan_format
 from tests.unit.cli.conftest import SITE, Run
 from tests.unit.cli.test_apply import BAD, live
 

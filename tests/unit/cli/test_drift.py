@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from provisioner.change import Key
-from provisioner.cluster import Scope, Verb, Write
-from provisioner.local import LocalCluster
+from provisioner.cluster.local import LocalCluster
+from provisioner.cluster.port import Scope, Verb, Write
 from provisioner.values import thaw
 from tests.unit.cli.conftest import SITE, Run
 

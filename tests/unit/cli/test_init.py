@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.starter import VARIANTS
+from provisioner.site.starter import VARIANTS
 from tests.unit.cli.conftest import Run
 
 SITES = {"minimal": ["site.yaml"], "team": ["site.yaml"], "fleet": ["dev.yaml", "prod.yaml"]}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.applying.lifeline import RunsAs
 from provisioner.cli._base import Reach
 from provisioner.cli._limits import runs_as
-from provisioner.lifeline import RunsAs
 from tests.machines import IDENTITY
 from tests.unit.cli.conftest import SITE, Run
 from tests.unit.cli.test_apply import live

@@ -11,7 +11,7 @@ import pytest
 
 from provisioner import workflow
 from provisioner.change import Plan
-from provisioner.tctl import Tctl, TctlOptions
+from provisioner.cluster.tctl import Tctl, TctlOptions
 from tests.unit.cli.conftest import SITE, Run
 from tests.unit.cli.test_drift import tamper
 

@@ -9,7 +9,7 @@ import pytest
 
 from provisioner import __version__, workflow
 from provisioner.cli import COMMANDS
-from provisioner.schema import site_schema
+from provisioner.site.schema import site_schema
 from tests.unit.cli.conftest import Run
 
 # --- snapshot and local ------------------------------------------------------------------------

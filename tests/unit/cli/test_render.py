@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provisioner.outdir import MANIFEST
+from provisioner.system.outdir import MANIFEST
 from tests.unit.cli.conftest import SITE, Run
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.change import Event, Note, Progress, Started
 from provisioner.cli._teller import Teller
-from provisioner.plan import plan
+from provisioner.planning.plan import plan
 from tests.bodies import CLUSTER, desired, role
 
 CHANGES = plan(desired(role()), (), CLUSTER).changes

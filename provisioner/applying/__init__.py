@@ -1,0 +1,1 @@
+"""From a plan to a cluster: what must hold before the first write, the writes, and their record."""

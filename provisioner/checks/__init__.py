@@ -1,0 +1,1 @@
+"""What is held against a site: rules with codes, and the access tests it brings along."""

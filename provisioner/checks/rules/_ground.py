@@ -1,0 +1,108 @@
+"""What rules about reach are held against: the site, its roles as they are rendered, its servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from provisioner.checks.worlds import site_world
+from provisioner.cluster.resource import Resource
+from provisioner.rbac.access import (
+    Checker,
+    Identity,
+    Server,
+    World,
+    apply_role,
+    depends_on_identity,
+    reach,
+)
+from provisioner.site.model import Site
+from provisioner.tools.lock import Lock, Tool
+from provisioner.values import EMPTY, Body, nothing
+
+Writers = Mapping[str, frozenset[str]]
+"""By MCP server, the tools that say of themselves that they change something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A site, and where each role and bot of it gets to, as far as the site alone knows.
+
+    `reached` are the servers of each role, for any of its holders; a role is not in it where
+    nobody can say: it stands for something else in each holder's hands and has none, or Teleport
+    cannot evaluate it.
+    """
+
+    site: Site
+    world: World
+    reached: Mapping[str, tuple[Server, ...]]
+    writers: Writers = field(default_factory=nothing)
+
+    def tools(self, role: str) -> frozenset[str] | None:
+        """Return the tools of all servers that a role reaches; None where not all are known."""
+        lists = [server.tools for server in self.reached.get(role, ())]
+        if not lists:
+            return None
+        known = [tools for tools in lists if tools is not None]
+        return frozenset().union(*known) if len(known) == len(lists) else None
+
+    def opens(self, bot: Identity) -> bool:
+        """Say whether a bot can have a session with any server."""
+        checker = Checker(bot)
+        names = (str(body["metadata"]["name"]) for body in bot.roles)
+        found = dict.fromkeys(server.name for name in names for server in self.reached[name])
+        servers = (server for server in self.world.servers if server.name in found)
+        return any(checker.connect(server).allowed for server in servers)
+
+
+def ground(site: Site, resources: Iterable[Resource], writers: Writers | None = None) -> Ground:
+    """Work out where the roles of a site get to."""
+    listed = tuple(resources)
+    world = site_world(site, listed)
+    holders: dict[str, list[Identity]] = {}
+    for identity in world.identities:
+        for body in identity.roles:
+            holders.setdefault(body["metadata"]["name"], []).append(identity)
+    servers = _Servers(world.servers)
+    bodies = {each.key.name: each.body for each in listed if each.key.kind == "role"}
+    found = {name: servers.reached(body, holders.get(name, ())) for name, body in bodies.items()}
+    reached = {name: servers for name, servers in found.items() if servers is not None}
+    return Ground(site, world, reached, writers or {})
+
+
+def writers(pins: Lock) -> Writers:
+    """Return the tools that are pinned as changing something.
+
+    A tool says nothing for certain where it leaves the hints out, whatever their defaults are.
+    Source: https://modelcontextprotocol.io/specification, ToolAnnotations.
+    """
+    return {
+        server: frozenset(tool.name for tool in pin.tools.values() if _writes(tool))
+        for server, pin in pins.pins.items()
+    }
+
+
+def _writes(tool: Tool) -> bool:
+    hints = tool.definition.get("annotations") or EMPTY
+    return hints.get("readOnlyHint") is False or hints.get("destructiveHint") is True
+
+
+class _Servers:
+    """Servers by their labels: a role says the same to all that have the same."""
+
+    def __init__(self, servers: Iterable[Server]) -> None:
+        self._alike: dict[frozenset[tuple[str, str]], list[Server]] = {}
+        for server in servers:
+            self._alike.setdefault(frozenset(server.labels.items()), []).append(server)
+
+    def reached(self, body: Body, holders: Iterable[Identity]) -> tuple[Server, ...] | None:
+        """Return the servers that a role reaches; None if nobody can say."""
+        who = tuple(holders) if depends_on_identity(body) else (Identity("anybody"),)
+        applied = [(apply_role(body, identity.env), identity) for identity in who]
+        found: list[Server] = []
+        for alike in self._alike.values():
+            answers = {reach(role, each.env_at(alike[0])).allow.answer for role, each in applied}
+            if None in answers or not answers:
+                return None
+            found += alike if True in answers else ()
+        return tuple(found)

@@ -1,0 +1,83 @@
+"""The one form in which two bodies are compared.
+
+Teleport stores more than it is told: it fills in defaults, spells durations its own way and turns
+one-element lists into text. The canonical form takes all of that away, so that what the site says
+and what the cluster holds are equal exactly when they mean the same. What is particular to a kind
+stands in `kinds`; here it is laid out as a tree, since every plan walks it for every document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from provisioner.cluster.kinds import KINDS, Normaliser, Path
+from provisioner.values import Body, Plain, freeze, is_mapping
+
+
+class _Rules:
+    """What holds at one path, and below it."""
+
+    __slots__ = ("below", "default", "ignored", "normal")
+
+    def __init__(self) -> None:
+        self.below: dict[str, _Rules] = {}
+        self.normal: Normaliser | None = None
+        self.default: Plain = None
+        self.ignored = False
+
+    def at(self, path: Path) -> _Rules:
+        rules = self
+        for name in path:
+            rules = rules.below.setdefault(name, _Rules())
+        return rules
+
+
+def canonical(body: Body) -> dict[str, Plain]:
+    """Return the canonical form of `body`. Raises KeyError for a kind that is not in `KINDS`."""
+    kind = KINDS[body["kind"]]
+    return _pruned(body, _rules(kind.name, kind.variant(body)))
+
+
+@lru_cache(maxsize=64)
+def _rules(name: str, variant: str) -> _Rules:
+    kind, tree = KINDS[name], _Rules()
+    for path in kind.ignored:
+        tree.at(path).ignored = True
+    for path, normal in kind.normal.items():
+        tree.at(path).normal = normal
+    for path, default in kind.defaults(variant).items():
+        tree.at(path).default = freeze(default)
+    return tree
+
+
+_NONE: Final = _Rules()
+
+
+def _pruned(value: Mapping[str, Plain], rules: _Rules) -> dict[str, Plain]:
+    """Walk down; what equals its default is dropped on the way up."""
+    kept = {}
+    for name, child in value.items():
+        rule = rules.below.get(name, _NONE)
+        if rule.ignored:
+            continue
+        if rule.normal is not None:
+            plain = rule.normal(child)
+        else:
+            plain = _pruned(child, rule) if is_mapping(child) else child
+        if not _is_default(plain, rule.default):
+            kept[name] = plain
+    return kept
+
+
+def _is_default(value: Plain, default: Plain) -> bool:
+    """Whether a value says no more than silence: the default, or else Go's zero value."""
+    if default is None:
+        return not value
+    if type(value) is type(default) and value == default:
+        return True
+    if isinstance(value, dict | list):
+        return not value or bool(freeze(value) == default)
+    # False and 0 are values of their own where the default is another: Go has pointers there.
+    return not value and (value is None or not isinstance(value, int))

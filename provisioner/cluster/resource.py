@@ -1,0 +1,95 @@
+"""Resources: documents of one kind and name, desired and live ones of the same type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from provisioner.change import Key
+from provisioner.cluster.canonical import canonical
+from provisioner.cluster.kinds import SITE_LABEL
+from provisioner.errors import Place
+from provisioner.values import Body, Plain, canonical_json, freeze, sha256
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One document, desired or live: what it is called, what it says, where in the site it stands."""
+
+    key: Key
+    body: Body
+    at: Place | None = None
+
+    @cached_property
+    def _canonical(self) -> dict[str, Plain]:
+        return canonical(self.body)
+
+    @cached_property
+    def text(self) -> str:
+        """The canonical form of the body as JSON: two resources mean the same when it is equal."""
+        return canonical_json(self._canonical)
+
+    @cached_property
+    def form(self) -> Body:
+        """The canonical form of the body, frozen."""
+        form: Body = freeze(self._canonical)
+        return form
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels in the metadata, empty when there are none."""
+        return labels(self.body)
+
+    @property
+    def owner(self) -> str | None:
+        """The site that owns a live resource, or None."""
+        return self.labels.get(SITE_LABEL)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles of a bot, in no order."""
+        return tuple(self._canonical.get("spec", {}).get("roles", ()))
+
+
+def labels(body: Body) -> Mapping[str, str]:
+    """Return the labels in the metadata of `body`, empty when there are none."""
+    found: Mapping[str, str] = body.get("metadata", {}).get("labels") or {}
+    return found
+
+
+def resource(body: Body, at: Place | None = None) -> Resource:
+    """Return a document as a resource. Raises KeyError when kind or name is missing."""
+    return Resource(Key(body["kind"], body["metadata"]["name"]), freeze(body), at)
+
+
+def applied_hash(form: Body) -> str:
+    """Return what goes into the label `provisioner/applied`: a hash of a canonical body.
+
+    The prefix numbers this way of hashing, so that a later one is not taken for drift.
+    """
+    return f"1-{sha256(form)[:32]}"
+
+
+def with_label(body: Body, name: str, value: str) -> Body:
+    """Return `body` with one more label in its metadata."""
+    metadata = body["metadata"]
+    merged = {**metadata, "labels": {**labels(body), name: value}}
+    result: Body = freeze({**body, "metadata": merged})
+    return result
+
+
+def without_labels(body: Body, prefix: str) -> Body:
+    """Return a canonical body without the labels whose key begins with `prefix`."""
+    metadata = dict(body["metadata"])
+    kept = {key: value for key, value in labels(body).items() if not key.startswith(prefix)}
+    metadata.pop("labels", None)
+    if kept:
+        metadata["labels"] = kept
+    result: Body = freeze({**body, "metadata": metadata})
+    return result
+
+
+def equal(left: Plain, right: Plain) -> bool:
+    """Whether two canonical values are the same; `1` and `True` are not."""
+    return canonical_json(left) == canonical_json(right)

@@ -1,0 +1,168 @@
+"""Snapshots: a cluster's live documents in one JSON file, without secrets, read-only.
+
+    {"format_version": 1,
+     "cluster": {"name": "example.teleport.sh", "version": "18.8.3"},
+     "taken": "2026-06-30T12:00:00Z",
+     "documents": {"role": [...], "bot": [...], "app": [...], "app_server": [...], "token": [...]}}
+
+A snapshot comes from a file that anybody may have written, so `parse` believes nothing: what it
+returns can be planned against without another look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NoReturn
+
+from provisioner.change import ClusterInfo
+from provisioner.cluster.port import Cluster, Scope
+from provisioner.cluster.teleport import Shapes, check_types, concealed
+from provisioner.errors import ClusterError, Garbled, Missing
+from provisioner.text import jsonfile, units
+from provisioner.values import Body, Plain, Secret, freeze
+
+FORMAT_VERSION: Final = 1
+KINDS: Final = ("role", "bot", "app", "app_server", "token")
+MASK: Final = "<secret>"
+
+_LARGEST: Final = 256 * 1024 * 1024  # bytes; 10,000 bots take about 8 MB
+_HINT: Final = "take it again with `provision snapshot`"
+_TOP: Final = {"format_version": int, "cluster": dict, "taken": str, "documents": dict}
+
+
+class SnapshotCluster:
+    """A cluster as it was when the snapshot was taken; it has no verb that writes."""
+
+    def __init__(
+        self, info: ClusterInfo, taken: str, documents: Mapping[str, Sequence[Body]]
+    ) -> None:
+        self._info = info
+        self.taken = taken
+        self.documents: Mapping[str, Sequence[Body]] = freeze(documents)
+
+    def info(self) -> ClusterInfo:
+        """Name the cluster and its version."""
+        return self._info
+
+    def read(self, scope: Scope) -> tuple[Body, ...]:
+        """Return every recorded document of the scope. Raises Missing for a kind not recorded."""
+        for kind in scope.kinds:
+            if kind not in self.documents:
+                raise Missing(
+                    f"{self._info.via}: the snapshot holds no documents of kind {kind}",
+                    hint=_HINT,
+                )
+        found = (body for kind in scope.kinds for body in self.documents[kind])
+        return tuple(body for body in found if scope.shows(body))
+
+
+def take(
+    cluster: Cluster, *, now: datetime, site: str = "", tokens: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Return the snapshot of a cluster as plain JSON values, ready to be written.
+
+    Of tokens only those of `site` and those named are in it. Tokens whose name is their secret,
+    registration secrets and literal header values never are. Raises ClusterError.
+    """
+    info = cluster.info()
+    live = cluster.read(Scope(kinds=KINDS, site=site, tokens=tokens))
+    documents: dict[str, list[Any]] = {kind: [] for kind in KINDS}
+    for body in sorted(live, key=lambda body: str(body["metadata"]["name"])):
+        if not _is_secret(body):
+            documents[body["kind"]].append(_masked(concealed(body)))
+    return {
+        "format_version": FORMAT_VERSION,
+        "cluster": {"name": info.name, "version": info.version},
+        "taken": now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "documents": documents,
+    }
+
+
+def parse(data: bytes, file: str) -> SnapshotCluster:
+    """Return the snapshot in the bytes of `file`. Raises Garbled, naming file and JSON path."""
+    if len(data) > _LARGEST:
+        raise Garbled(f"{file}: larger than a snapshot can be ({_LARGEST // 2**20} MB)")
+    try:
+        value = jsonfile.load(data, file)
+    except ValueError as error:
+        raise Garbled(str(error), hint=_HINT) from error
+    check = _Checker(file)
+    check.top(value)
+    cluster = value["cluster"]
+    info = ClusterInfo(cluster["name"], cluster["version"], via=f"file:{file}")
+    return SnapshotCluster(info, value["taken"], value["documents"])
+
+
+def _is_secret(body: Body) -> bool:
+    """Whether the very name of a document is a secret: a token that is presented to join."""
+    return body["kind"] == "token" and body["spec"].get("join_method", "token") in ("", "token")
+
+
+def _masked(value: Plain) -> Plain:
+    """Return `value` as plain JSON, every `Secret` in it as `MASK`."""
+    if isinstance(value, Secret):
+        return MASK
+    if isinstance(value, Mapping):
+        return {name: _masked(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in value]
+    return value
+
+
+class _Checker:
+    """Holds a loaded value against what a snapshot may say."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._shapes = Shapes(check_types)
+
+    def top(self, value: Plain) -> None:
+        """Check the whole value."""
+        self._is(value, dict, "$")
+        if value.get("format_version") != FORMAT_VERSION:
+            self._fail(
+                "$.format_version",
+                f"{value.get('format_version')!r} is not {FORMAT_VERSION}, the only format known",
+            )
+        for name, kind in _TOP.items():
+            self._is(value.get(name), kind, f"$.{name}")
+        for name in ("name", "version"):
+            self._is(value["cluster"].get(name), str, f"$.cluster.{name}")
+        self._try(lambda: units.version(value["cluster"]["version"]), "$.cluster.version")
+        self._try(lambda: units.moment(value["taken"]), "$.taken")
+        for kind, bodies in value["documents"].items():
+            self._documents(kind, bodies, f"$.documents.{kind}")
+
+    def _documents(self, kind: str, bodies: Plain, path: str) -> None:
+        if kind not in KINDS:
+            self._fail(path, f"not one of the kinds {', '.join(KINDS)}")
+        self._is(bodies, list, path)
+        for number, body in enumerate(bodies):
+            self._document(kind, body, f"{path}[{number}]")
+
+    def _document(self, kind: str, body: Plain, path: str) -> None:
+        self._is(body, dict, path)
+        if body.get("kind") != kind:
+            self._fail(f"{path}.kind", f"expected {kind}")
+        self._is(body.get("version"), str, f"{path}.version")
+        self._is(body.get("metadata"), dict, f"{path}.metadata")
+        self._is(body["metadata"].get("name"), str, f"{path}.metadata.name")
+        self._is(body.get("spec"), dict, f"{path}.spec")
+        self._try(lambda: self._shapes.check(body), path)
+
+    def _is(self, value: Plain, wanted: type, path: str) -> None:
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            self._fail(path, f"expected {_WORDS[wanted]}")
+
+    def _try(self, check: Callable[[], object], path: str) -> None:
+        try:
+            check()
+        except (ValueError, ClusterError) as error:
+            self._fail(path, str(error))
+
+    def _fail(self, path: str, message: str) -> NoReturn:
+        raise Garbled(f"{self._file}: {path}: {message}", hint=_HINT)
+
+
+_WORDS: Final = {dict: "an object", list: "a list", str: "text", int: "a whole number"}

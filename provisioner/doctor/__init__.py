@@ -1,0 +1,1 @@
+"""Diagnoses of workstations and machines, each with a cure."""

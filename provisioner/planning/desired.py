@@ -1,0 +1,127 @@
+"""What a plan is told of a site, and what the site takes for granted of the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from provisioner.change import Change, Key, Op
+from provisioner.checks.acceptance import Test
+from provisioner.cluster.resource import Resource, equal
+from provisioner.errors import Place, Problem
+from provisioner.planning.impact import live_world, served_app
+from provisioner.rbac.access import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """An MCP server of the site that somebody else registers; `labels` None: the site does not say."""
+
+    labels: Mapping[str, str] | None
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Excepting:
+    """A role with except_tools: whether it reaches a server with these labels, and its place."""
+
+    reaches: Callable[[Mapping[str, str]], bool]
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Everything a plan needs to know of a site.
+
+    `kinds` are in scope: only of these may anything be created, changed or called orphaned.
+    `external_roles` and `servers` must be live; their places say where the site expects them.
+    `tools` are those of the servers whose inventory is complete; `exceptions` are the roles whose
+    tools were worked out from them.
+    """
+
+    site: str
+    file: str
+    resources: tuple[Resource, ...]
+    kinds: tuple[str, ...]
+    external_roles: Mapping[str, Place]
+    servers: Mapping[str, Declared]
+    tools: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    tests: tuple[Test, ...] = ()
+    exceptions: Mapping[str, Excepting] = field(default_factory=dict)
+
+
+def unmet(
+    desired: Desired, known: Mapping[Key, Resource], found: Iterable[Change]
+) -> Iterator[Problem]:
+    """Yield what the site takes for granted and the cluster does not have, after `found` is done."""
+    for name, at in desired.external_roles.items():
+        if Key("role", name) not in known:
+            yield Problem(
+                "PV201",
+                "error",
+                f"external role `{name}` does not exist in the cluster",
+                "create it, or take it from the bots that name it",
+                at,
+            )
+    yield from _unpinned(desired, live_world(known, desired.tools.get).servers)
+    fate = {change.key.name: change.op for change in found if change.key.kind == "app"}
+    for name, server in desired.servers.items():
+        if fate.get(name) is Op.DELETE:
+            yield Problem(
+                "PV202",
+                "error",
+                f"no agent will serve MCP server `{name}`: this plan deletes app/{name}",
+                "let the site register it with `app:`, or remove it from the site",
+                server.at,
+            )
+        elif fate.get(name) not in (Op.CREATE, Op.UPDATE):
+            yield from _unserved(name, server, known)
+
+
+def _unpinned(desired: Desired, servers: Iterable[Server]) -> Iterator[Problem]:
+    """Yield live servers that a role with exceptions reaches, and whose tools nobody knows."""
+    for server in servers:
+        for name, role in desired.exceptions.items():
+            if desired.tools.get(server.name) is None and role.reaches(server.labels):
+                yield Problem(
+                    "PV204",
+                    "error",
+                    f"role `{name}` reaches live MCP server `{server.name}`, whose tools are not known: "
+                    "except_tools cannot be worked out",
+                    "add the server to the site with its tools, or pin them: provision tools pull",
+                    role.at,
+                )
+
+
+def _unserved(name: str, server: Declared, known: Mapping[Key, Resource]) -> Iterator[Problem]:
+    live = known.get(Key("app_server", name)) or known.get(Key("app", name))
+    if live is None:
+        yield Problem(
+            "PV202",
+            "error",
+            f"no agent serves MCP server `{name}`",
+            "start an app_service that serves it, or let the site register it with `app:`",
+            server.at,
+        )
+        return
+    labels = {
+        key: value
+        for key, value in (served_app(live)["metadata"].get("labels") or {}).items()
+        if not _is_own(key)
+    }
+    if server.labels is not None and not equal(labels, server.labels):
+        yield Problem(
+            "PV203",
+            "error",
+            f"MCP server `{name}` is live with other labels: {_listed(labels)}",
+            "write these labels in the site: roles match what is live",
+            server.at,
+        )
+
+
+def _is_own(label: str) -> bool:
+    return label.startswith(("teleport.dev/", "teleport.internal/", "provisioner/"))
+
+
+def _listed(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in sorted(labels.items())) or "none"

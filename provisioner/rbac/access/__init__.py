@@ -1,0 +1,128 @@
+"""Who may call what: Teleport's decision on role bodies, for one call, for all, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from operator import attrgetter
+
+from provisioner.rbac.access._base import (
+    Broken,
+    Conditions,
+    Entry,
+    Identity,
+    LabelFinding,
+    Permitted,
+    Reach,
+    Role,
+    Server,
+    ToolFinding,
+    Why,
+    apply_role,
+    depends_on_identity,
+    reach,
+)
+from provisioner.rbac.access.checker import Checker, Decision, Step, connect, could_call, decide
+from provisioner.rbac.access.grid import Matrix, Reader, Row, Spot, World, matrix
+
+__all__ = [
+    "Broken",
+    "Checker",
+    "Conditions",
+    "Decision",
+    "Difference",
+    "Entry",
+    "Identity",
+    "LabelFinding",
+    "Matrix",
+    "Permitted",
+    "Reach",
+    "Role",
+    "Row",
+    "Server",
+    "Step",
+    "ToolFinding",
+    "Why",
+    "World",
+    "apply_role",
+    "connect",
+    "could_call",
+    "decide",
+    "depends_on_identity",
+    "difference",
+    "matrix",
+    "reach",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is allowed after and not before, and the reverse, ordered by bot, server and name.
+
+    The answer is about `bots` identities, `servers` servers and `tools` names of tools; on the
+    servers in `unknown` it is about patterns.
+    """
+
+    gained: tuple[Row, ...]
+    lost: tuple[Row, ...]
+    bots: int
+    servers: int
+    tools: int
+    unknown: tuple[str, ...]
+
+
+def difference(before: World, after: World) -> Difference:
+    """Return what a change of the world gives and takes.
+
+    For servers whose tools are known, this is the difference of the two matrices as sets. For
+    others, every pattern that lets a name through on one side that the other refuses.
+    """
+    reader = Reader(before, after)
+    gained: list[Row] = []
+    lost: list[Row] = []
+    for old, new in _changed(reader, before, after):
+        gained += new.beyond(old) if new else ()
+        lost += (_blamed(row, new) for row in (old.beyond(new) if old else ()))
+    order = attrgetter("bot", "server", "kind", "name")
+    unknown = {one.name for one in after.servers if one.is_mcp and one.tools is None}
+    return Difference(
+        gained=tuple(sorted(gained, key=order)),
+        lost=tuple(sorted(lost, key=order)),
+        bots=len({one.name for one in (*before.identities, *after.identities)}),
+        servers=len({one.name for one in (*before.servers, *after.servers)}),
+        tools=len(reader.names),
+        unknown=tuple(sorted(unknown)),
+    )
+
+
+def _changed(
+    reader: Reader, before: World, after: World
+) -> Iterator[tuple[Spot | None, Spot | None]]:
+    """Yield both sides of every pair of identity and server where either is not what it was."""
+    old_bots = {one.name: one for one in before.identities}
+    new_bots = {one.name: one for one in after.identities}
+    old_servers = {one.name: one for one in before.servers}
+    new_servers = {one.name: one for one in after.servers}
+    names = sorted(old_servers.keys() | new_servers.keys())
+    moved = [name for name in names if old_servers.get(name) != new_servers.get(name)]
+    for bot in old_bots.keys() | new_bots.keys():
+        old, new = old_bots.get(bot), new_bots.get(bot)
+        for name in moved if old == new else names:
+            left, right = old_servers.get(name), new_servers.get(name)
+            yield (
+                reader.spot(old, left) if old and left else None,
+                reader.spot(new, right) if new and right else None,
+            )
+
+
+def _blamed(row: Row, now: Spot | None) -> Row:
+    """Say of something lost what refuses it now, or else that nothing grants it any more."""
+    if now is None or (row.kind == "tool" and row.name not in (now.server.tools or ())):
+        return replace(row, why=Why.GONE)
+    if now.closed:
+        why, role = now.closed
+        return replace(row, why=why, role=role, pattern="") if role else replace(row, why=why)
+    if row.kind == "tool" and (refusal := now.refusal(row.name)):
+        why, role, pattern = refusal
+        return replace(row, why=why, role=role, pattern=pattern)
+    return replace(row, why=Why.NO_TOOL)

@@ -1,0 +1,21 @@
+"""Questions about access, asked of one world or of two: who may do what, why, and what would change it."""
+
+from __future__ import annotations
+
+from provisioner.rbac.inquiry._base import Question, Scene, identity_in, narrowed, server_in
+from provisioner.rbac.inquiry.cells import Cell, cells, rows
+from provisioner.rbac.inquiry.explain import Explanation, Opinion, explain
+
+__all__ = [
+    "Cell",
+    "Explanation",
+    "Opinion",
+    "Question",
+    "Scene",
+    "cells",
+    "explain",
+    "identity_in",
+    "narrowed",
+    "rows",
+    "server_in",
+]

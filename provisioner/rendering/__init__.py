@@ -1,0 +1,1 @@
+"""A site through its templates: cluster documents, tbot.yaml and client configurations."""

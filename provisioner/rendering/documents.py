@@ -1,0 +1,114 @@
+"""What the templates of cluster resources are told: one context a document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from provisioner.change import Key
+from provisioner.cluster.kinds import PROTECTED_LABEL, SITE_LABEL
+from provisioner.errors import Place
+from provisioner.site.joins import IamJoin, Join, OtherJoin, SecretJoin, token_name
+from provisioner.site.model import App, Bot, Deny, Entry, Role, Site
+from provisioner.site.subtract import remaining
+from provisioner.text import units
+from provisioner.values import Plain
+
+Locate = Callable[[tuple[str | int, ...]], Place]
+"""Gives the place of a path in the site."""
+
+Documents = Iterator[tuple[Key, Place, Mapping[str, Plain]]]
+
+
+def documents(site: Site, locate: Locate) -> Documents:
+    """Yield key, place in the site, and context of every document that `site` asks for."""
+    for name, role in site.roles.items():
+        yield Key("role", name), locate(("roles", name)), _role(name, role, site)
+    for name, server in site.mcp_servers.items():
+        if server.app is not None:
+            context = {**_metadata(name, server, server.labels, site.site), **_app(server.app)}
+            yield Key("app", name), locate(("mcp_servers", name)), context
+    for name, bot in site.bots.items():
+        yield Key("bot", name), locate(("bots", name)), _bot(name, bot, site.site)
+        for join in bot.join:
+            if not isinstance(join, SecretJoin):
+                token = token_name(name, join)
+                yield (
+                    Key("token", token),
+                    locate(("bots", name, "join")),
+                    _token(token, name, join, site.site),
+                )
+
+
+def _metadata(name: str, entry: Entry, labels: Mapping[str, str], site: str) -> dict[str, Plain]:
+    own = {SITE_LABEL: site, **({PROTECTED_LABEL: "true"} if entry.protected else {})}
+    return {
+        "name": name,
+        "description": entry.description,
+        "labels": {**labels, **own},
+        "expires": entry.expires,
+    }
+
+
+def _role(name: str, role: Role, site: Site) -> Mapping[str, Plain]:
+    return {
+        **_metadata(name, role, role.labels, site.site),
+        "version": role.version,
+        "app_labels": role.app_labels,
+        "app_labels_expression": role.app_labels_expression,
+        "tools": remaining(role, site.mcp_servers),
+        "deny": _deny(role.deny) if role.deny else None,
+        "options": role.options,
+        "extra_allow": {},
+        "extra_deny": {},
+        "extra_spec": {},
+    }
+
+
+def _deny(deny: Deny) -> Mapping[str, Plain]:
+    return {
+        "app_labels": deny.app_labels,
+        "app_labels_expression": deny.app_labels_expression,
+        "tools": deny.tools,
+    }
+
+
+def _app(app: App) -> Mapping[str, Plain]:
+    return {
+        "uri": app.uri,
+        "command": app.command,
+        "args": app.args,
+        "run_as_host_user": app.run_as_host_user,
+        "headers": [{"name": header.name, "value": header.value} for header in app.headers],
+        "insecure_skip_verify": app.insecure_skip_verify,
+        "extra_spec": {},
+    }
+
+
+def _bot(name: str, bot: Bot, site: str) -> Mapping[str, Plain]:
+    ttl = bot.max_session_ttl
+    return {
+        **_metadata(name, bot, bot.labels, site),
+        "roles": bot.roles,
+        "traits": [{"name": trait, "values": values} for trait, values in bot.traits.items()],
+        "max_session_ttl": units.proto_duration(units.nanoseconds(ttl)) if ttl else None,
+    }
+
+
+def _token(name: str, bot: str, join: Join, site: str) -> Mapping[str, Plain]:
+    block = _block(join)
+    return {
+        "name": name,
+        "expires": None,
+        "labels": {SITE_LABEL: site},
+        "join_method": join.method,
+        "bot_name": bot,
+        # Only iam has its rules beside the other keys of the token, not in a block of its own.
+        "allow": block["allow"] if isinstance(join, IamJoin) else None,
+        "config": None if isinstance(join, IamJoin) else block,
+    }
+
+
+def _block(join: Join) -> dict[str, Plain]:
+    if isinstance(join, OtherJoin):
+        return {"allow": join.allow, **join.config}
+    return join.model_dump(exclude_none=True, exclude={"name", "method"})

@@ -1,0 +1,138 @@
+"""What the templates of machine files are told: tbot.yaml, and every client's configuration."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+
+from provisioner.clients import FORMATS, Connection, Layout
+from provisioner.errors import Place
+from provisioner.rendering.documents import Locate
+from provisioner.site.joins import Join, SecretJoin, token_name
+from provisioner.site.model import Bot, Client, ClientFormat, Identity, Site, Tbot
+from provisioner.text import units
+from provisioner.values import Plain
+
+Reach = Callable[[str], tuple[str, ...]]
+"""Gives, for a bot, the servers on which it has a tool, or may have one."""
+
+MachineFile = tuple[str, str, Place, Mapping[str, Plain]]
+"""Its path, the template that writes it, the site entry behind it, and what the template is told."""
+
+
+def machine_files(site: Site, locate: Locate, reach: Reach) -> Iterator[MachineFile]:
+    """Yield every file that `site` asks for on the bots' machines.
+
+    `reach` gives the servers of a bot for the clients that take all of them.
+    """
+    for name, bot in site.bots.items():
+        if bot.identity is None:
+            continue
+        at = locate(("bots", name, "identity"))
+        for number, join in enumerate(bot.join or (None,)):
+            # No name holds a dot, so that this is never the file of another bot.
+            suffix = f".{join.name or join.method.replace('_', '-')}" if join and number else ""
+            context = _tbot(site, name, bot, bot.identity, join)
+            yield f"tbot/{name}{suffix}.yaml", "tbot/tbot.yaml.j2", at, context
+        yield from _client_files(site, name, bot, locate, reach)
+
+
+def _tbot(
+    site: Site, name: str, bot: Bot, identity: Identity, join: Join | None
+) -> Mapping[str, Plain]:
+    """One identity service; tsh needs `allow_reissue` to get a certificate for the app."""
+    tbot = bot.tbot or Tbot()
+    return {
+        "proxy": site.teleport.proxy,
+        "onboarding": _onboarding(name, join) if join else None,
+        "storage": _storage(tbot.storage) if tbot.storage else None,
+        "services": [
+            {
+                "type": "identity",
+                "destination": _destination(identity),
+                "allow_reissue": True,
+                "credential_ttl": identity.credential_ttl,
+                "renewal_interval": identity.renewal_interval,
+            }
+        ],
+        "oneshot": True if tbot.oneshot else None,
+        "diag_addr": tbot.diag_addr,
+        "credential_ttl": None,
+        "renewal_interval": None,
+    }
+
+
+def _onboarding(bot: str, join: Join) -> Mapping[str, Plain]:
+    token = join.token_path if isinstance(join, SecretJoin) else token_name(bot, join)
+    return {"join_method": join.method, "token": token}
+
+
+def _storage(place: str) -> Mapping[str, Plain]:
+    return {"type": "memory"} if place == "memory" else {"type": "directory", "path": place}
+
+
+def _destination(identity: Identity) -> Mapping[str, Plain]:
+    if identity.kubernetes_secret is not None:
+        return {"type": "kubernetes_secret", "name": identity.kubernetes_secret.name}
+    readers = [reader.model_dump(exclude_none=True) for reader in identity.readers]
+    optional = {"readers": readers, "symlinks": identity.symlinks, "acls": identity.acls}
+    return {
+        "type": "directory",
+        "path": identity.path,
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+def _client_files(
+    site: Site, name: str, bot: Bot, locate: Locate, reach: Reach
+) -> Iterator[MachineFile]:
+    at = locate(("bots", name, "clients"))
+    for kind in dict.fromkeys(client.format for client in bot.clients):
+        entries = [
+            entry
+            for client in bot.clients
+            if client.format == kind
+            for server in client.servers or reach(name)
+            for entry in [_connection(site, bot, client, server)]
+        ]
+        for layout in _layouts(kind):
+            yield f"clients/{name}/{layout.file}", layout.template, at, {"connections": entries}
+
+
+def _layouts(kind: ClientFormat) -> tuple[Layout, ...]:
+    if kind.custom is not None:
+        file = kind.custom.rpartition("/")[2].removesuffix(".j2")
+        return (Layout(file, custom_template(kind.custom)),)
+    return FORMATS[kind.name or ""].layouts
+
+
+def custom_template(path: str) -> str:
+    """Return the name under which a user's own client template is known."""
+    return f"custom/{path}"
+
+
+def _connection(site: Site, bot: Bot, client: Client, server: str) -> Mapping[str, Plain]:
+    directory = bot.identity.directory if bot.identity else ""
+    milliseconds = units.nanoseconds(client.timeout) // 10**6
+    entry = site.mcp_servers[server]
+    connection = Connection(
+        name=client.name or server,
+        server=server,
+        command=site.teleport.tsh or "tsh",
+        args=(
+            *("mcp", "connect", "-i", f"{directory}/identity"),
+            *("--proxy", site.teleport.proxy, server),
+        ),
+        env=client.env,
+        timeout_ms=milliseconds,
+        tools=entry.tools,
+    )
+    argv = (connection.command, *connection.args)
+    return {
+        **{field.name: getattr(connection, field.name) for field in fields(connection)},
+        "argv": argv,
+        "line": shlex.join(argv),
+        "timeout_s": -(-milliseconds // 1000),
+        "description": entry.description or f"MCP server {server}",
+    }

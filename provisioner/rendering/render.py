@@ -1,0 +1,129 @@
+"""A site through its templates: the files of all four planes, and the resources for the cluster.
+
+Templates decide how a document looks; `documents` and `machines` decide what they are told; this
+module proves that what they wrote is one document of the right kind and name that carries the
+site's label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
+
+from provisioner.change import Key
+from provisioner.checks.worlds import site_world
+from provisioner.cluster.kinds import KINDS, SITE_LABEL
+from provisioner.cluster.resource import Resource
+from provisioner.errors import Place, Problem, SiteError
+from provisioner.rbac.access import matrix
+from provisioner.rendering.documents import Locate, documents
+from provisioner.rendering.machines import machine_files
+from provisioner.site.model import Site
+from provisioner.templating.templates import Templates
+from provisioner.text import source
+from provisioner.values import Plain, freeze
+
+_DIRECTORIES: Final = {"role": "roles", "app": "apps", "bot": "bots", "token": "tokens"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a site comes to: resources for the cluster, and every file by its relative path."""
+
+    resources: tuple[Resource, ...]
+    files: Mapping[str, str]
+
+
+def render(site: Site, templates: Templates, locate: Locate) -> Rendered:
+    """Render every document and file of `site`.
+
+    `locate` gives the place of a path in the site, for errors. Raises SiteError with a problem for
+    every template that fails or writes something else than it was asked for.
+    """
+    problems: list[Problem] = []
+    files: dict[str, str] = {}
+    resources: list[Resource] = []
+    for key, at, context in documents(site, locate):
+        try:
+            text = templates.render(KINDS[key.kind].template, context, entry=at)
+            resources.append(_parsed(text, key, at, site.site))
+        except SiteError as error:
+            problems.extend(error.problems)
+        else:
+            files[f"{_DIRECTORIES[key.kind]}/{key.name}.yaml"] = text
+    for path, template, at, context in machine_files(site, locate, _reach(site, resources)):
+        if path in files:
+            problems.append(_written_twice(path, at))
+            continue
+        try:
+            files[path] = templates.render(template, context, entry=at)
+        except SiteError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise SiteError(tuple(problems))
+    return Rendered(tuple(resources), freeze(files))
+
+
+def _reach(site: Site, resources: list[Resource]) -> Callable[[str], tuple[str, ...]]:
+    """Return what tells a bot's servers, worked out when it is asked for the first time."""
+
+    @cache
+    def reached() -> Mapping[str, dict[str, None]]:
+        found: dict[str, dict[str, None]] = {name: {} for name in site.bots}
+        for row in matrix(site_world(site, resources)).rows():
+            if row.kind != "session":
+                found[row.bot][row.server] = None
+        return found
+
+    return lambda bot: tuple(reached()[bot])
+
+
+def _parsed(text: str, key: Key, at: Place, site: str) -> Resource:
+    """Read a rendered document back. Raises SiteError when it is not what it was asked to be."""
+    template = KINDS[key.kind].template
+    document, problems = source.load(text.encode(), f"{template} (as rendered for {key})")
+    if document is None or problems:
+        raise SiteError(tuple(replace(problem, related=(at,)) for problem in problems))
+    wrong = [
+        f"{'.'.join(path)} is {found!r}, not {wanted!r}"
+        for path, wanted in (
+            (("kind",), key.kind),
+            (("metadata", "name"), key.name),
+            (("metadata", "labels", SITE_LABEL), site),
+        )
+        if (found := _at(document.value, path)) != wanted
+    ]
+    if not isinstance(_at(document.value, ("spec",)), dict):
+        wrong.append("spec is not a mapping")
+    if wrong:
+        raise SiteError((_not_as_asked(template, key, at, wrong),))
+    return Resource(key, freeze(document.value), at)
+
+
+def _at(value: Plain, path: tuple[str, ...]) -> Plain:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _not_as_asked(template: str, key: Key, at: Place, wrong: list[str]) -> Problem:
+    return Problem(
+        "PV038",
+        "error",
+        f"the template wrote something else than {key}: {'; '.join(wrong)}",
+        "a template must write one document with the kind, name and labels that it is given",
+        Place(template),
+        (at,),
+    )
+
+
+def _written_twice(path: str, at: Place) -> Problem:
+    return Problem(
+        "PV028",
+        "error",
+        f"two entries of the site come to the file {path}",
+        "give the joins, or the clients' templates, names of their own",
+        at,
+    )

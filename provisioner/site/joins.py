@@ -1,0 +1,206 @@
+"""How a bot's tbot joins the cluster: one model a join method, told apart by `method`.
+
+Methods whose rules are few and well known are typed; the others are passed on as a block, and
+`OTHERS` says which keys a rule of theirs needs at least one of. A secret never stands in a site: the
+method `token`, whose token's name is the secret, is given as the path of a file on the machine.
+
+Source: api/types/provisioning.go in github.com/gravitational/teleport;
+https://goteleport.com/docs/reference/deployment/join-methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from provisioner.site.fields import Directory, Duration, Filled, Many, Map, Name, Strict, Time
+from provisioner.values import Plain, nothing
+
+
+class JoinBase(Strict):
+    """What every join has: a name for its token, by default BOT-METHOD."""
+
+    name: Name | None = None
+
+
+class GithubAllow(Strict):
+    """Which workflow runs may join; all keys that are given must match."""
+
+    repository: Filled | None = None
+    repository_owner: Filled | None = None
+    sub: Filled | None = None
+    workflow: Filled | None = None
+    environment: Filled | None = None
+    actor: Filled | None = None
+    ref: Filled | None = None
+    ref_type: Filled | None = None
+    enterprise: Filled | None = None
+    enterprise_id: Filled | None = None
+
+
+class GithubJoin(JoinBase):
+    """GitHub Actions."""
+
+    method: Literal["github"]
+    allow: Many[GithubAllow]
+    enterprise_server_host: Filled | None = None
+    enterprise_slug: Filled | None = None
+    static_jwks: Filled | None = None
+
+
+class GitlabAllow(Strict):
+    """Which GitLab jobs may join; all keys that are given must match."""
+
+    sub: Filled | None = None
+    project_path: Filled | None = None
+    namespace_path: Filled | None = None
+    ci_config_ref_uri: Filled | None = None
+    ref: Filled | None = None
+    ref_type: Filled | None = None
+    pipeline_source: Filled | None = None
+    environment: Filled | None = None
+    user_login: Filled | None = None
+    user_id: Filled | None = None
+    user_email: Filled | None = None
+    ref_protected: bool | None = None
+    environment_protected: bool | None = None
+    ci_config_sha: Filled | None = None
+    deployment_tier: Filled | None = None
+    project_visibility: Filled | None = None
+
+
+class GitlabJoin(JoinBase):
+    """GitLab CI; `domain` is gitlab.com unless it is an instance of your own."""
+
+    method: Literal["gitlab"]
+    allow: Many[GitlabAllow]
+    domain: Filled | None = None
+    static_jwks: Filled | None = None
+
+
+class KubernetesAllow(Strict):
+    """Which service account may join: NAMESPACE:NAME."""
+
+    service_account: Annotated[
+        str, StringConstraints(pattern=r"^[a-z0-9.-]{1,253}:[a-z0-9.-]{1,253}$")
+    ]
+
+
+class StaticJwks(Strict):
+    """The cluster's public keys, for clusters that Teleport cannot reach."""
+
+    jwks: Filled
+
+
+class KubernetesJoin(JoinBase):
+    """A service account of the cluster that Teleport runs in, or of one whose keys are given."""
+
+    method: Literal["kubernetes"]
+    allow: Many[KubernetesAllow]
+    type: Literal["in_cluster", "static_jwks"] | None = None
+    static_jwks: StaticJwks | None = None
+
+
+class IamAllow(Strict):
+    """Which AWS identities may join."""
+
+    aws_account: Filled | None = None
+    aws_arn: Filled | None = None
+
+
+class IamJoin(JoinBase):
+    """An AWS identity."""
+
+    method: Literal["iam"]
+    allow: Many[IamAllow]
+
+
+class Onboarding(Strict):
+    """How the first key of a bound keypair gets known; a registration secret is never in a site."""
+
+    initial_public_key: Filled
+    must_register_before: Time | None = None
+
+
+class Recovery(Strict):
+    """How often, and how strictly, a bound keypair may join again."""
+
+    limit: Annotated[int, Field(ge=0)] | None = None
+    mode: Literal["standard", "relaxed", "insecure"] | None = None
+
+
+class BoundKeypairJoin(JoinBase):
+    """A keypair that stays on the machine; its token remembers state and is never rewritten."""
+
+    method: Literal["bound_keypair"]
+    onboarding: Onboarding
+    recovery: Recovery | None = None
+    rotate_after: Time | None = None
+
+
+class SecretJoin(JoinBase):
+    """A token whose name is the secret: made elsewhere, known to the machine alone."""
+
+    method: Literal["token"]
+    token_path: Directory
+
+
+OTHERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "azure": ("subscription",),
+    "azure_devops": ("project_id", "project_name", "sub"),
+    "bitbucket": ("workspace_uuid", "repository_uuid"),
+    "circleci": ("project_id", "context_id"),
+    "env0": ("organization_id", "project_id", "project_name"),
+    "gcp": ("project_ids",),
+    "oracle": ("tenancy",),
+    "spacelift": ("space_id", "caller_id"),
+    "terraform_cloud": ("organization_id", "organization_name"),
+    "tpm": ("ek_public_hash", "ek_certificate_serial"),
+}
+
+
+class OtherJoin(JoinBase):
+    """Any other method: its rules and the further keys of its block, as Teleport's docs write them."""
+
+    method: Literal[
+        "azure",
+        "azure_devops",
+        "bitbucket",
+        "circleci",
+        "env0",
+        "gcp",
+        "oracle",
+        "spacelift",
+        "terraform_cloud",
+        "tpm",
+    ]
+    allow: Many[Map[Filled, Plain]]
+    config: Map[Filled, Plain] = Field(default_factory=nothing)
+
+
+Join = Annotated[
+    GithubJoin | GitlabJoin | KubernetesJoin | IamJoin | BoundKeypairJoin | SecretJoin | OtherJoin,
+    Field(discriminator="method"),
+]
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
+Joins = Annotated[
+    tuple[Join, ...],
+    Field(strict=False),
+    BeforeValidator(_as_list, json_schema_input_type=Join | tuple[Join, ...]),
+]
+"""One way to join, or a list of them."""
+
+
+def token_name(bot: str, join: Join) -> str:
+    """Return the name of the token of one join of a bot."""
+    return join.name or f"{bot}-{join.method.replace('_', '-')}"
+
+
+__all__ = ["OTHERS", "Directory", "Duration", "Join", "Joins", "token_name"]

@@ -1,0 +1,1 @@
+"""Jinja reduced to what templates need, and checked when they are loaded."""

@@ -1,0 +1,36 @@
+"""Editors of other people's files: our entries change, every other byte stays.
+
+Each format is a module with the same four functions over a file's text and a path of keys: `get`
+an entry, `put` it, `trace` what `put` will find, and `remove` the entry again, which with that
+trace gives the original text.
+"""
+
+from __future__ import annotations
+
+from provisioner.text.splice._base import (
+    Edit,
+    Group,
+    Path,
+    Source,
+    Span,
+    SpliceError,
+    Trace,
+    collector_paused,
+    failure,
+    indentation,
+    starts_line,
+)
+
+__all__ = [
+    "Edit",
+    "Group",
+    "Path",
+    "Source",
+    "Span",
+    "SpliceError",
+    "Trace",
+    "collector_paused",
+    "failure",
+    "indentation",
+    "starts_line",
+]

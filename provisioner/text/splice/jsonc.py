@@ -1,0 +1,261 @@
+"""JSON with comments, edited in place: only what is said changes, every other byte stays.
+
+Read as VS Code reads it: `//` and `/* */` comments and a comma before a closing bracket are
+allowed, and the last of several equal keys counts. None of these is ever introduced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property, lru_cache
+from typing import Final
+
+from provisioner.text.scalars import JSON
+from provisioner.text.splice._base import (
+    Edit,
+    Group,
+    Path,
+    Source,
+    Trace,
+    failure,
+    indentation,
+    starts_line,
+)
+from provisioner.text.splice._base.json_text import (
+    COMMENT,
+    HINT,
+    Features,
+    Node,
+    beyond_strict,
+    plain,
+    read,
+)
+from provisioner.values import Plain
+
+__all__ = ["Features", "features", "get", "put", "remove", "trace", "update"]
+
+_NAMES: Final = {"{": "an object", "[": "a list", "": "a single value"}
+_EMPTY: Final = {"{": "{}", "[": "[]"}
+_LINE_BEGIN: Final = re.compile(r'[ \t]*+(?:"(?:[^"\\]|\\.)*+"[ \t]*+:[ \t]*+)?+')
+
+
+def features(text: str) -> Features:
+    """Return what beyond strict JSON stands in `text`. Raises SpliceError where it is broken."""
+    return beyond_strict(_document(text).text)
+
+
+def get(text: str, path: Path, default: Plain = None) -> Plain:
+    """Return the value at `path`, `default` where nothing is. Raises SpliceError."""
+    document = _document(text)
+    found = document.find(path)
+    return plain(document.text, found[-1]) if len(found) > len(path) else default
+
+
+def put(text: str, path: Path, value: Plain) -> str:
+    """Return `text` with `value` at `path`; of what stands there only what differs is changed.
+
+    Missing parents are made. A text where `path` has this value already comes back as it is.
+    Raises SpliceError if the text is broken or a parent is not an object, and TypeError or
+    ValueError if JSON cannot say the value.
+    """
+    return update(text, path[:-1], {path[-1]: value})
+
+
+def update(text: str, path: Path, entries: Mapping[str, Plain]) -> str:
+    """Return `text` with all of `entries` in the object at `path`, as `put` does it, in one pass."""
+    document = _document(text)
+    found = document.find(path)
+    depth = max(len(found) - 1, 0)
+    for key in reversed(path[depth:]):
+        entries = {key: entries}
+    if not found:
+        return document.begin(entries)
+    return document.after(document.alter(document.require_object(found[-1], path[:depth]), entries))
+
+
+def trace(text: str, path: Path) -> Trace:
+    """Return what `put` will find on the way to `path`. Raises SpliceError."""
+    document = _document(text)
+    found = document.find(path)
+    if not found:
+        return Trace(-1, document.text)
+    node = found[-1]
+    is_filled = len(found) > len(path) or node.members
+    return Trace(len(found) - 1, None if is_filled else document.text[node.start : node.end])
+
+
+def remove(text: str, path: Path, trace: Trace | None = None) -> str:
+    """Return `text` without what stands at `path`, duplicates of it included.
+
+    With the `trace` taken before `put`, parents that were made then go too once they are empty.
+    Comments around the entry stay. A text without it comes back as it is. Raises SpliceError.
+    """
+    document = _document(text)
+    found = document.find(path)
+    if len(found) <= len(path):
+        return text
+    was = trace or Trace(len(path) - 1)
+    level = len(path)
+    while level - 1 > max(was.depth, 0) and document.holds_only(found[level - 1], path[level - 1]):
+        level -= 1
+    parent, key = found[level - 1], path[level - 1]
+    if was.depth < 0 and level == 1 and document.holds_only(parent, key):
+        around = document.text[: parent.start] + document.text[parent.end :]
+        if around.strip() == (was.text or "").strip():
+            return document.after([(0, len(document.text), was.text or "")])
+    removed = [at for at, member in enumerate(parent.members) if member.key == key]
+    empty = (was.text if level - 1 == was.depth else None) or ""
+    return document.after(document.alter(parent, {}, removed, empty=empty))
+
+
+class _Document(Source):
+    """A text, the place of everything in it, and the style in which it is written."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.root = read(self.text)
+
+    @cached_property
+    def _unit(self) -> str:
+        """What one level of indentation adds."""
+        units = self._units(self.root) if self.root and "\n" in self.text else ()
+        return next((unit for unit in units if unit), "  ")
+
+    def _units(self, node: Node) -> Iterator[str]:
+        if node.members and starts_line(self.text, start := node.members[0].start):
+            outer, inner = indentation(self.text, node.start), indentation(self.text, start)
+            yield inner.removeprefix(outer) if inner.startswith(outer) else ""
+        for member in node.members:
+            yield from self._units(member.node)
+
+    @cached_property
+    def _is_tight(self) -> bool:
+        """Whether the first key and its value have no white space between them."""
+        members = self.root.members if self.root else ()
+        return bool(members) and self.text[members[0].node.start - 1] == ":"
+
+    def find(self, path: Path) -> list[Node]:
+        """Return the root and what `path` leads to below it, as far as there is something.
+
+        Raises SpliceError where the path leads through a value that is not an object.
+        """
+        found = [self.root] if self.root else []
+        for depth, key in enumerate(path if found else ()):
+            node = self.require_object(found[-1], path[:depth])
+            below = [member.node for member in node.members if member.key == key]
+            if not below:
+                break
+            found.append(below[-1])
+        return found
+
+    def require_object(self, node: Node, path: Path) -> Node:
+        """Return `node`, which stands at `path`; raises SpliceError unless it is an object."""
+        if node.kind == "{":
+            return node
+        what = f'"{".".join(path)}" is' if path else "the file holds"
+        message = f"{what} {_NAMES[node.kind]}, not an object"
+        raise failure(self.text, node.start, message, end=node.end, hint=HINT)
+
+    def holds_only(self, node: Node, key: str) -> bool:
+        """Whether an object has nothing but `key` in it, not even a comment."""
+        return all(member.key == key for member in node.members) and self._group(node).is_bare()
+
+    def begin(self, value: Mapping[str, Plain]) -> str:
+        """Return the text, which has no value yet, with this one at its end."""
+        end = len(self.text)
+        if self.text and not self.text.endswith("\n"):
+            return self.after([(end, end, self.newline + self._write(value, ""))])
+        return self.after([(end, end, self._write(value, "") + self.newline)])
+
+    def alter(
+        self,
+        node: Node,
+        wanted: Mapping[str, Plain] | Mapping[int, Plain],
+        removed: Collection[int] = (),
+        *,
+        empty: str = "",
+    ) -> list[Edit]:
+        """Return the edits that set what is `wanted` in an object or array and take out `removed`.
+
+        Where nothing is left, not even a comment, `empty` is written, or else the brackets alone.
+        """
+        if not wanted and not removed:
+            return []
+        group = self._group(node)
+        there = {member.key: member.node for member in node.members}
+        added = {key: value for key, value in wanted.items() if key not in there}
+        if len(removed) == len(node.members) and group.is_bare():
+            items = list(added.values()) if node.kind == "[" else added
+            text = self._write(items, self._inset(node)) if added else empty or _EMPTY[node.kind]
+            return [(node.start, node.end, text)]
+        kept = [(there[key], value) for key, value in wanted.items() if key in there]
+        edits = [edit for child, value in kept for edit in self._replace(child, value)]
+        inset = group.inset(self._unit)
+        texts = [self._item(key, value, inset) for key, value in added.items()]
+        return edits + group.edits(removed, texts, self._lead(inset))
+
+    def _replace(self, node: Node, value: Plain) -> list[Edit]:
+        """Return the edits that turn what `node` says into `value`."""
+        wanted: Mapping[str, Plain] | Mapping[int, Plain]
+        if node.kind == "{" and isinstance(value, Mapping):
+            wanted = value
+        elif node.kind == "[" and isinstance(value, list | tuple):
+            wanted = dict(enumerate(value))
+        elif not node.kind and _same(plain(self.text, node), value):
+            return []
+        else:
+            return [(node.start, node.end, self._write(value, self._inset(node)))]
+        removed = [at for at, member in enumerate(node.members) if member.key not in wanted]
+        return self.alter(node, wanted, removed)
+
+    def _group(self, node: Node) -> Group:
+        spans = [member.span for member in node.members]
+        return Group(self.text, node.start + 1, node.end - 1, spans, COMMENT)
+
+    def _inset(self, node: Node) -> str | None:
+        """Return the indentation for the lines of what stands at `node`, None where it has one line.
+
+        It has lines of its own if it begins one, alone or after its key.
+        """
+        begin = self.text.rfind("\n", 0, node.start) + 1
+        if not _LINE_BEGIN.fullmatch(self.text, begin, node.start):
+            return None
+        return indentation(self.text, node.start)
+
+    def _lead(self, inset: str | None) -> str:
+        """Return what stands before a member: a line break and `inset`, or for None a space."""
+        if inset is None:
+            return "" if self._is_tight else " "
+        return self.newline + inset
+
+    def _item(self, key: str | int, value: Plain, inset: str | None) -> str:
+        """Return a member of an object or, by index, of an array."""
+        written = self._write(value, inset)
+        if isinstance(key, int):
+            return written
+        return f"{JSON.key(key)}:{'' if inset is None and self._is_tight else ' '}{written}"
+
+    def _write(self, value: Plain, inset: str | None) -> str:
+        """Return `value` as JSON whose last line is indented by `inset`, on one line for None."""
+        if not isinstance(value, Mapping | list | tuple) or not value:
+            return JSON.write(value)
+        inner = None if inset is None else inset + self._unit
+        opening, closing = "{}" if isinstance(value, Mapping) else "[]"
+        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+        lead = self._lead(inner)
+        items = f",{lead}".join(self._item(key, item, inner) for key, item in pairs)
+        if inset is None:
+            return opening + items + closing
+        return opening + lead + items + self.newline + inset + closing
+
+
+def _same(one: Plain, other: Plain) -> bool:
+    """Whether two scalars are the same value in JSON, where 1, 1.0 and true are three."""
+    return type(one) is type(other) and bool(one == other)
+
+
+@lru_cache(maxsize=1)
+def _document(text: str) -> _Document:
+    """Return `text`, read: whoever edits a file asks several things of it first."""
+    return _Document(text)

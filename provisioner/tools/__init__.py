@@ -1,0 +1,1 @@
+"""The tools of MCP servers: read over MCP, pinned in a lock, and what became of them since."""

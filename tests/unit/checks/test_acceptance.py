@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from provisioner.change import TestResult as Result
+from provisioner.checks.acceptance import Test as Claim
+from provisioner.checks.acceptance import results
+from provisioner.errors import Place
+from provisioner.rbac.access import Identity, Server, World
+from provisioner.site.model import AccessTest
+from tests.worlds import DB, FILES, NO_DELETE, READER, WEB, role
+
+READ_FILES = role("files-reader", {"env": "dev"}, "read_*")
+
+
+def world(*identities: Identity, servers: tuple[Server, ...] = (FILES, DB, WEB)) -> World:
+    return World(identities, servers)
+
+
+def judged(says: dict[str, Any], after: World, before: World | None = None) -> Result:
+    """Return what becomes of one test."""
+    claim = Claim("t", AccessTest.model_validate(says), Place("site.yaml", 1))
+    (result,) = results((claim,), after, before)
+    return result
+
+
+CI = Identity("ci", (READ_FILES,))
+
+
+@pytest.mark.parametrize(
+    ("says", "state"),
+    [
+        ({"bot": "ci", "server": "files", "allow": ["read_file"]}, "passed"),
+        ({"bot": "ci", "server": "files", "allow": ["*_file"]}, "failed"),
+        ({"bot": "ci", "server": "files", "deny": ["delete_*"]}, "passed"),
+        ({"bot": "ci", "server": "files", "deny": ["read_*"]}, "failed"),
+        ({"bot": "ci", "server": "files", "exactly": ["read_file"]}, "passed"),
+        ({"bot": "ci", "server": "files", "exactly": []}, "failed"),
+        ({"bot": "ci", "server": "db", "connect": False}, "passed"),
+        ({"bot": "ci", "server": "db", "connect": True}, "failed"),
+        ({"bot": "ci", "server": "web", "exactly": ["x"]}, "undecided"),
+        ({"bot": "ci", "server": "web", "allow": ["read_*"]}, "undecided"),
+        ({"bot": "ci", "servers": {"env": "dev"}, "connect": True}, "passed"),
+        ({"bot": "nobody", "server": "files", "connect": True}, "failed"),
+        ({"bot": "ci", "server": "nowhere", "connect": True}, "failed"),
+    ],
+)
+def test_what_becomes_of_a_claim(says: dict[str, Any], state: str) -> None:
+    """A claim passes, fails, or cannot be decided; one about nobody fails."""
+    result = judged(says, world(CI))
+    assert result.state == state
+    assert bool(result.reasons) is (state != "passed")
+
+
+def test_everybody_is_every_bot() -> None:
+    """`*` is each bot there is, and one that breaks the claim is enough, and named."""
+    says = {"bots": "*", "server": "files", "deny": ["read_file"]}
+    result = judged(says, world(CI, Identity("idle", (NO_DELETE,))))
+    assert result.state == "failed"
+    assert result.reasons == (
+        "bot ci on files: read_file is allowed, by role files-reader, pattern read_*",
+    )
+
+
+DENY: dict[str, Any] = {"bots": "*", "server": "files", "deny": ["read_file"]}
+
+
+@pytest.mark.parametrize(
+    ("before", "was"),
+    [
+        (world(CI), True),
+        (world(CI, Identity("idle")), True),
+        (world(Identity("ci")), False),
+        (world(Identity("ci"), Identity("other", (READER, READ_FILES))), False),
+        (world(CI, servers=()), False),
+        (world(), False),
+    ],
+)
+def test_only_the_same_violation_was_there_before(before: World, was: bool) -> None:
+    """What failed for another reason before, such as that nobody was there, is this plan's doing."""
+    assert judged(DENY, world(CI), before).was_failing is was
+
+
+def test_a_violation_more_is_a_new_one() -> None:
+    """A test that fails for one bot does not hide that it now fails for a second one."""
+    assert not judged(DENY, world(CI, Identity("cd", (READ_FILES,))), world(CI)).was_failing
+    assert judged(DENY, world(CI), world(CI, Identity("cd", (READ_FILES,)))).was_failing
+
+
+def test_a_test_that_is_mended_was_failing() -> None:
+    """What passes now and failed before is told to have been failing."""
+    result = judged(DENY, world(Identity("ci")), world(CI))
+    assert (result.state, result.was_failing) == ("passed", True)

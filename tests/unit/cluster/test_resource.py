@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from provisioner.cluster.canonical import canonical
+from provisioner.cluster.resource import applied_hash, equal, resource, with_label
+from provisioner.values import thaw
+from tests.bodies import bot, filled, role
+
+
+def same(one: dict[str, Any], two: dict[str, Any]) -> bool:
+    return equal(canonical(one), canonical(two))
+
+
+def options(version: str = "v8", **options: Any) -> dict[str, Any]:
+    return {**role(options=options), "version": version}
+
+
+def test_server_defaults_are_no_difference() -> None:
+    """What Teleport fills in where the site is silent means the same as silence."""
+    assert same(role(), filled(role()))
+
+
+@pytest.mark.parametrize(
+    ("site", "live"),
+    [
+        ({"max_session_ttl": "8h"}, {"max_session_ttl": "8h0m0s"}),
+        ({"max_session_ttl": "1d"}, {"max_session_ttl": "24h0m0s"}),
+        ({"max_session_ttl": "never"}, {"max_session_ttl": "30h0m0s"}),
+        ({"client_idle_timeout": "90m"}, {"client_idle_timeout": "1h30m0s"}),
+        ({"enhanced_recording": []}, {"enhanced_recording": ["command", "network"]}),
+        (
+            {"record_session": {"default": "strict"}},
+            {"record_session": {"default": "strict", "desktop": None}},
+        ),
+        ({}, {"lock": "", "max_sessions": 0, "request_prompt": "", "require_session_mfa": False}),
+        ({"desktop_clipboard": False}, {"desktop_clipboard": False}),
+    ],
+)
+def test_spellings_of_options(site: dict[str, Any], live: dict[str, Any]) -> None:
+    """An option reads back in Teleport's own spelling and still means what was written."""
+    assert same(options(**site), filled(options(**live)))
+
+
+@pytest.mark.parametrize(
+    ("site", "live"),
+    [
+        ({}, {"desktop_clipboard": False}),
+        ({}, {"max_session_ttl": "8h0m0s"}),
+        ({}, {"record_session": {"default": "strict", "desktop": None}}),
+        ({}, {"record_session": {"default": "best_effort", "desktop": False}}),
+        ({}, {"require_session_mfa": True}),
+        ({"forward_agent": True}, {}),
+    ],
+)
+def test_other_values_are_differences(site: dict[str, Any], live: dict[str, Any]) -> None:
+    """A live value that is not the default differs from silence, so removing an option resets it."""
+    assert not same(options(**site), filled(options(**live)))
+
+
+@pytest.mark.parametrize(("version", "is_default"), [("v6", True), ("v7", True), ("v8", False)])
+def test_idp_defaults_by_role_version(version: str, is_default: bool) -> None:
+    """Role versions up to v7 get `idp: {saml: {enabled: true}}`; v8 does not."""
+    assert same(options(version), options(version, idp={"saml": {"enabled": True}})) is is_default
+
+
+@pytest.mark.parametrize(
+    ("version", "resources"),
+    [
+        ("v7", [{"kind": "*", "name": "*", "namespace": "*", "verbs": ["*"]}]),
+        ("v8", [{"kind": "*", "name": "*", "namespace": "*", "verbs": ["*"], "api_group": "*"}]),
+    ],
+)
+def test_kubernetes_resources_default_with_their_labels(version: str, resources: list[Any]) -> None:
+    """Teleport fills in kubernetes_resources only where Kubernetes labels are matched."""
+    labels = {"kubernetes_labels": {"env": "dev"}}
+    written = {**role(allow=labels), "version": version}
+    stored = {**role(allow={**labels, "kubernetes_resources": resources}), "version": version}
+    assert same(written, stored)
+    without = {**role(), "version": version}
+    assert not same(
+        without, {**role(allow={"kubernetes_resources": resources}), "version": version}
+    )
+
+
+def test_one_element_lists() -> None:
+    """A list of one label value reads back as text, and order means nothing in it."""
+    assert same(
+        role(allow={"app_labels": {"env": ["dev"]}}), role(allow={"app_labels": {"env": "dev"}})
+    )
+    assert same(
+        role(allow={"app_labels": {"env": ["a", "b"]}}),
+        role(allow={"app_labels": {"env": ["b", "a"]}}),
+    )
+
+
+def test_an_empty_label_is_a_label() -> None:
+    """A label with an empty value is not the same as no label."""
+    assert not same(role(labels={"a": ""}), role(labels={}))
+
+
+def test_what_the_server_owns_is_left_out() -> None:
+    """Revisions, ids, status and Teleport's own labels are no difference."""
+    stored = bot(labels={"teleport.internal/x": "y", "teleport.dev/origin": "dynamic"})
+    stored["status"] = {"user_name": "bot-ci"}
+    stored["metadata"]["revision"] = "1"
+    assert same(bot(labels={}), stored)
+
+
+def test_bot_spellings() -> None:
+    """Bots read back with a default session, durations in seconds, and traits in random order."""
+    traits = [{"name": "a", "values": ["2", "1"]}, {"name": "b", "values": []}]
+    written = bot(roles=["x", "y"], traits=traits)
+    stored = bot(
+        roles=["y", "x"], traits=[{"name": "a", "values": ["1", "2"]}], max_session_ttl="43200s"
+    )
+    assert same(written, stored)
+    assert same(bot(max_session_ttl="8h"), bot(max_session_ttl="28800s"))
+    assert not same(bot(), bot(max_session_ttl="28800s"))
+
+
+def test_expiry_is_a_moment() -> None:
+    """Two spellings of one moment are equal."""
+    one, two = bot(), bot()
+    one["metadata"]["expires"] = "2027-01-01T02:00:00+02:00"
+    two["metadata"]["expires"] = "2027-01-01T00:00:00Z"
+    assert same(one, two)
+
+
+def test_a_removed_block_is_a_difference() -> None:
+    """A block that is live and not in the site is seen, whether or not the site has a word for it."""
+    assert not same(role(), role(allow={"logins": ["root"]}))
+    assert not same(role(), role(deny={"mcp": {"tools": ["x"]}}))
+
+
+def test_odd_live_values_do_not_break_reading() -> None:
+    """A live value of a type nobody expects is compared as it is."""
+    odd = options(max_session_ttl=5, enhanced_recording=[1, None])
+    assert thaw(canonical(odd))["spec"]["options"]["max_session_ttl"] == 5
+    assert canonical(bot(traits="none"))["spec"]["traits"] == "none"
+
+
+def test_the_applied_hash_is_of_the_meaning() -> None:
+    """The hash covers what a body means and not the label that carries it."""
+    before = applied_hash(resource(role()).form)
+    stored = with_label(filled(role()), "provisioner/applied", before)
+    assert applied_hash(resource(stored).form) == before
+    assert applied_hash(resource(role(allow={"mcp": {"tools": ["*"]}})).form) != before

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+import yaml
+
+from provisioner.change import Key
+from provisioner.cluster.memory import MemoryCluster
+from provisioner.cluster.port import Verb, Write
+from provisioner.errors import Place, Problem, SiteError
+from provisioner.rendering.render import Rendered, render
+from provisioner.templating.templates import Templates
+from provisioner.values import thaw
+from tests.conftest import ROOT
+from tests.sites import HEAD, TEMPLATES, document, site
+
+TEXTS = {
+    path.relative_to(ROOT / "templates").as_posix(): path.read_text()
+    for path in (ROOT / "templates").rglob("*.j2")
+}
+ROLE = "roles: {dev: {app_labels: {env: dev}, tools: ['*']}}"
+
+
+def rendered(rest: str, **replaced: str) -> Rendered:
+    """Render a site; `replaced` are texts of templates of ours, by kind."""
+    texts = {f"teleport/{kind}.yaml.j2": text for kind, text in replaced.items()}
+    templates = Templates.load({**TEXTS, **texts}) if texts else TEMPLATES
+    return render(site(rest), templates, document(HEAD + rest).key_place)
+
+
+def refusals(rest: str, **replaced: str) -> tuple[Problem, ...]:
+    with pytest.raises(SiteError) as caught:
+        rendered(rest, **replaced)
+    return caught.value.problems
+
+
+def body(rest: str) -> Any:
+    (resource,) = rendered(rest).resources
+    return thaw(resource.body)
+
+
+def test_a_role() -> None:
+    """A role says its labels, its tools and whose it is, and nothing else."""
+    assert body("roles: {dev: {version: v6, app_labels: {env: dev}, tools: ['*', a]}}") == {
+        "kind": "role",
+        "version": "v6",
+        "metadata": {"name": "dev", "labels": {"provisioner/site": "acme"}},
+        "spec": {"allow": {"app_labels": {"env": "dev"}, "mcp": {"tools": ["*", "a"]}}},
+    }
+
+
+def test_everything_a_role_can_say() -> None:
+    """Descriptions, labels, expiry, protection, deny and options all arrive."""
+    found = body(
+        "roles: {dev: {app_labels_expression: 'a == \"b\"', description: 'x: y', labels: {t: m},"
+        " expires: '2999-01-01T00:00:00Z', protected: true, options: {max_session_ttl: 8h},"
+        " deny: {tools: [d], app_labels: {env: [a, b]}, app_labels_expression: c}}}"
+    )
+    assert found["metadata"]["labels"] == {
+        "t": "m",
+        "provisioner/site": "acme",
+        "provisioner/protected": "true",
+    }
+    assert found["metadata"]["description"] == "x: y"
+    assert found["metadata"]["expires"] == "2999-01-01T00:00:00Z"
+    assert found["spec"] == {
+        "allow": {"app_labels_expression": 'a == "b"'},
+        "deny": {
+            "app_labels": {"env": ["a", "b"]},
+            "app_labels_expression": "c",
+            "mcp": {"tools": ["d"]},
+        },
+        "options": {"max_session_ttl": "8h"},
+    }
+
+
+def test_apps() -> None:
+    """A server with `app` is registered, one without is somebody else's."""
+    found = rendered(
+        "mcp_servers: {a: {labels: {e: d}, app: {command: run, args: ['-i', 'a b'],"
+        " run_as_host_user: u}}, b: {labels: {e: d}}}"
+    )
+    assert [str(each.key) for each in found.resources] == ["app/a"]
+    assert thaw(found.resources[0].body)["spec"] == {
+        "mcp": {"command": "run", "args": ["-i", "a b"], "run_as_host_user": "u"}
+    }
+
+
+def test_bots() -> None:
+    """A bot's roles, traits and session arrive in the shapes that Teleport reads."""
+    found = body("bots: {ci: {roles: [bots], traits: {t: [a, b]}, max_session_ttl: 90m}}")
+    assert found["spec"] == {
+        "roles": ["bots"],
+        "traits": [{"name": "t", "values": ["a", "b"]}],
+        "max_session_ttl": "5400s",
+    }
+    assert body("bots: {ci: {}}")["spec"] == {}
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *(f"roles: {{dev: {{version: {v}, app_labels: {{a: b}}, tools: ['*']}}}}" for v in ("v6", "v7", "v8")),
+        "roles: {dev: {deny: {tools: [x]}, options: {max_session_ttl: 8h, lock: strict}}}",
+        "roles: {dev: {app_labels_expression: 'contains(user.spec.traits[\"a\"], \"b\")'}}",
+        "roles: {dev: {description: \"'\\\" {{ }} \\n \\u20ac\", labels: {a: 'yes', b: '1'}}}",
+        "bots: {ci: {max_session_ttl: 12h, traits: {a: b}, labels: {a: 'no'}}}",
+        "mcp_servers: {a: {app: {uri: 'mcp+https://x/', headers: [{name: A, value: '{{internal.jwt}}'}]}}}",
+        "mcp_servers: {a: {app: {command: x, run_as_host_user: '1000'}}}",
+        "bots: {ci: {join: {method: github, allow: [{repository: a/b, ref: 'on'}]}}}",
+    ],
+)  # fmt: skip
+def test_teleport_takes_what_is_rendered(rest: str) -> None:
+    """Every document can be created as it stands."""
+    cluster = MemoryCluster()
+    for each in rendered(rest).resources:
+        (outcome,) = cluster.write([Write(Verb.CREATE, each.key, each.body)])
+        assert outcome.error is None
+
+
+def test_files_are_what_is_applied() -> None:
+    """The file of a resource, read by another YAML reader, is the body that is applied."""
+    found = rendered(f"{ROLE}\nbots: {{ci: {{roles: [dev], labels: {{a: 'off', b: '1_0'}}}}}}")
+    for each in found.resources:
+        directory = {"role": "roles", "bot": "bots"}[each.key.kind]
+        assert yaml.safe_load(found.files[f"{directory}/{each.key.name}.yaml"]) == thaw(each.body)
+
+
+def test_resources_know_their_place() -> None:
+    """A resource stands where its entry has its name."""
+    (resource,) = rendered(ROLE).resources
+    assert (resource.key, resource.at) == (Key("role", "dev"), Place("site.yaml", 4, 9, 12))
+
+
+def test_a_command_line() -> None:
+    """The command of a client entry is one that a shell reads back."""
+    files = rendered(
+        "mcp_servers: {a: {}}\nbots: {ci: {identity: {path: /opt/my id/},"
+        " clients: [{format: command, servers: [a]}]}}"
+    ).files
+    (line,) = files["clients/ci/command.txt"].splitlines()
+    assert shlex.split(line) == [
+        *("tsh", "mcp", "connect", "-i", "/opt/my id/identity"),
+        *("--proxy", "example.teleport.sh:443", "a"),
+    ]
+
+
+def test_tbot() -> None:
+    """tbot.yaml has one identity service that may reissue, for tsh asks for app certificates."""
+    files = rendered("bots: {ci: {identity: {path: /opt/machine-id}}, other: {}}").files
+    assert yaml.safe_load(files["tbot/ci.yaml"]) == {
+        "version": "v2",
+        "proxy_server": "example.teleport.sh:443",
+        "services": [
+            {
+                "type": "identity",
+                "destination": {"type": "directory", "path": "/opt/machine-id"},
+                "allow_reissue": True,
+            }
+        ],
+    }
+    assert "tbot/other.yaml" not in files
+
+
+def test_no_file_overwrites_another() -> None:
+    """Two ways to join give two files, whatever other bots are called."""
+    joins = (
+        "[{method: gcp, allow: []}, {method: iam, allow: []}, {method: iam, name: x, allow: []}]"
+    )
+    files = rendered(
+        f"bots: {{a: {{identity: {{path: /a}}, join: {joins}}}, a-iam: {{identity: {{path: /b}}}}}}"
+    ).files
+    assert {name for name in files if name.startswith("tbot/")} == {
+        "tbot/a.yaml",
+        "tbot/a.iam.yaml",
+        "tbot/a.x.yaml",
+        "tbot/a-iam.yaml",
+    }
+    twice = joins.replace("name: x, ", "name: iam, ")
+    (problem,) = refusals(f"bots: {{a: {{identity: {{path: /a}}, join: {twice}}}}}")
+    assert "tbot/a.iam.yaml" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("kind: bot\nmetadata: {name: dev}\nspec: {}\n", "kind is 'bot', not 'role'"),
+        ("kind: role\nmetadata:\n  name: other\nspec: {}\n", "metadata.name is 'other', not 'dev'"),
+        ("kind: role\nmetadata:\n  name: {{ name }}\nspec: {}\n", "provisioner/site is None"),
+        ("kind: role\nmetadata: []\n", "metadata.name is None"),
+        ("- 1\n", "kind is None"),
+        ("", "kind is None"),
+        (
+            "kind: role\nmetadata:\n  name: dev\n  labels: {provisioner/site: acme}\nspec:\n",
+            "spec is not a mapping",
+        ),
+    ],
+)
+def test_a_template_that_writes_something_else(template: str, said: str) -> None:
+    """A template writes the document it is asked for; its file and the entry of the site are named."""
+    (problem,) = refusals(ROLE, role=template)
+    assert said in problem.message
+    assert problem.at == Place("teleport/role.yaml.j2")
+    assert problem.related == (Place("site.yaml", 4, 9, 12),)
+
+
+@pytest.mark.parametrize("template", ["kind: role\nkind: role\n", "a: [b\n", "a: *x\n"])
+def test_a_template_that_writes_no_yaml(template: str) -> None:
+    """What is wrong with a rendering is told by its line there, and names the entry."""
+    (problem,) = refusals(ROLE, role=template)
+    assert problem.at is not None
+    assert problem.at.file == "teleport/role.yaml.j2 (as rendered for role/dev)"
+    assert problem.related == (Place("site.yaml", 4, 9, 12),)
+
+
+def test_every_failing_entry_is_told() -> None:
+    """One template that fails for many entries is told for each of them."""
+    rest = "roles: {a: {}, b: {}}\nbots: {c: {}}"
+    found = refusals(rest, role="kind: {{ nothing }}\n", bot="kind: {{ nothing }}\n")
+    assert [problem.related[0].column for problem in found] == [9, 16, 8]
