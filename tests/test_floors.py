@@ -29,14 +29,14 @@ HOUSE = (
 
 ROOMS = {
     "applying": "gate saved_plan apply lifeline run_report | approval execution | judge",
-    "checks": "acceptance worlds | rules | severity | alone",
+    "checks": "acceptance explanation worlds | rules | severity | alone",
     "cluster": "kinds port teleport | canonical snapshot | resource unmoved | local memory tctl",
     "doctor": "certificate permissions workstation | machine",
     "machine": "bundle locations sidecar | merge | install",
     "planning": "compare digests impact inputs plan_format tokens | desired holdings | part | plan | adoption",
     "rbac": "expressions patterns | traits | access | inquiry",
     "rendering": "documents | machines | render",
-    "site": "fields redaction sitefile | joins | model | schema subtract wording | decode starter",
+    "site": "fields redaction sitefile | joins | model | schema subtract wording | decode keys starter",
     "system": "files process | outdir pipes provenance",
     "templating": "placement sandbox template_text | templates",
     "text": "jsonfile scalars source terminal units | diagnostics splice | yamledit",

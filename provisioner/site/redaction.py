@@ -14,6 +14,7 @@ from provisioner.values import Plain
 
 Path = tuple[Step, ...]
 
+_STARS: Final = "***"
 _SECRET_KEYS: Final = frozenset(
     {"registration_secret", "initial_join_secret", "password", "secret"}
 )
@@ -43,6 +44,17 @@ def excerpted(
         else problem
         for problem in found
     )
+
+
+def concealed(value: Plain, path: Path) -> Plain:
+    """Return the value at a path of a site with stars in the place of what may be a secret."""
+    if _is_secret(value, path):
+        return _STARS
+    if isinstance(value, dict):
+        return {key: concealed(child, (*path, key)) for key, child in value.items()}
+    if isinstance(value, list):
+        return [concealed(child, (*path, index)) for index, child in enumerate(value)]
+    return value
 
 
 def _secrets(value: Plain, path: Path) -> Iterator[Path]:

@@ -7,7 +7,7 @@ overlay comes after: maps merge deep, lists and scalars replace, null removes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -59,12 +59,18 @@ def load(path: Path) -> tuple[Document | None, tuple[Problem, ...]]:
 
 
 def _extended(
-    path: Path, data: bytes, reading: _Reading, chain: tuple[Path, ...]
+    path: Path,
+    data: bytes,
+    reading: _Reading,
+    chain: tuple[Path, ...],
+    named: Place | None = None,
 ) -> Document | None:
     document, problems = source.load(data, str(path))
     reading.problems += problems
     if document is None or not isinstance(document.value, dict):
         return document
+    if named is not None:
+        document = replace(document, how="extends", named=named)
     whole = _with_includes(path, document, reading)
     base = document.value.get("extends")
     if not isinstance(base, str):
@@ -85,7 +91,7 @@ def _base(
     data = _read(target, at, reading)
     if data is None:
         return None
-    return _extended(target, data, reading, (*chain, target.resolve()))
+    return _extended(target, data, reading, (*chain, target.resolve()), at)
 
 
 def _with_includes(path: Path, document: Document, reading: _Reading) -> Document:
@@ -113,7 +119,7 @@ def _included(path: Path, pattern: str, at: Place, reading: _Reading) -> Iterato
         document, problems = source.load(data, str(target))
         reading.problems += problems
         if document is not None and _holds_collections(document, reading):
-            yield document
+            yield replace(document, how="include", named=at)
 
 
 def _holds_collections(document: Document, reading: _Reading) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import Literal
 
 from provisioner.errors import Place
 from provisioner.text.source._base import Marks, Step, excerpt
@@ -20,6 +21,7 @@ class Document:
 
     `value` is plain: dict, list, str, int, float, bool, None; it is shared and must not be
     changed. `file` is the path as the user gave it, of the uppermost layer where there are several.
+    `named` is where another file names this one, by the key `how`; None for the file one began with.
     """
 
     file: str
@@ -29,6 +31,8 @@ class Document:
     origins: Mapping[int, tuple[Origin, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )  # id of a merged mapping -> the mappings it was made of, the winning one first
+    how: Literal["", "include", "extends"] = field(default="", compare=False)
+    named: Place | None = field(default=None, compare=False)
 
     @property
     def lines(self) -> tuple[str, ...]:

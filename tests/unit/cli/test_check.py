@@ -130,3 +130,36 @@ def test_sarif(run: Run, site: Path) -> None:
     ran = run("check", "--format", "sarif")
     assert (ran.code, ran.err) == (1, "")
     assert [result["ruleId"] for result in json.loads(ran.out)["runs"][0]["results"]] == ["PV040"]
+
+
+def test_explain(run: Run, site: Path) -> None:
+    """Where a value comes from is told as text and as data, for a sound site and for another."""
+    site.with_name("base.yaml").write_text(SITE.replace("read_*", "*"))
+    site.write_text("extends: base.yaml\nroles: {dev: {tools: ['read_*']}}\n")
+    ran = run("check", "--explain", "roles.dev.tools")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == (
+        'roles.dev.tools: ["read_*"]\n  site.yaml:2:15  counts\n'
+        '  base.yaml:5:33  replaced: ["*"] (extended at site.yaml:1:10)\n'
+    )
+    data = json.loads(run("check", "--explain", "roles", "--format", "json").out)
+    assert [each["key"] for each in data["values"]][:2] == [
+        "roles.dev.tools",
+        "roles.dev.app_labels.env",
+    ]
+    site.write_text("extends: base.yaml\nrolls: {}\n")
+    ran = run("check", "--explain", "site")
+    assert (ran.code, ran.out, ran.err) == (
+        0, "site: acme\n  base.yaml:2:1  counts (extended at site.yaml:1:10)\n", "site.yaml: 1 error\n",
+    )  # fmt: skip
+
+
+def test_explain_what_cannot_be(run: Run, site: Path) -> None:
+    """A key that leads nowhere, a file that cannot be read and a format that does not fit are refused."""
+    ran = run("check", "--explain", "roles.dve")
+    assert (ran.code, ran.out) == (1, "")
+    assert "did you mean dev?" in ran.err
+    assert run("check", "--explain", "roles", "--format", "sarif").code == 64
+    site.write_text("a: [")
+    ran = run("check", "--explain", "roles")
+    assert (ran.code, "PV004" in ran.err) == (1, True)
