@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "provisioner"
 
 HOUSE = (
-    "errors values clients",
+    "clients effort errors values",
     "change rbac system text",
     "cluster machine proxy templating",
     "site",
@@ -37,7 +37,7 @@ ROOMS = {
     "rbac": "expressions patterns | traits | access | inquiry",
     "rendering": "documents | machines | render",
     "site": "fields redaction sitefile | joins | model | schema subtract wording | decode keys starter",
-    "system": "files process | outdir pipes provenance",
+    "system": "files mortal | process | outdir pipes provenance",
     "templating": "placement sandbox template_text | templates",
     "text": "jsonfile scalars source terminal units | diagnostics splice | yamledit",
     "tools": "lock | drift inventory pinned",
@@ -53,6 +53,7 @@ AT_THE_EDGE = (
     "doctor.permissions",
     "proxy",
     "system.files",
+    "system.mortal",
     "system.pipes",
     "system.process",
     "tools.inventory",

@@ -3,7 +3,7 @@
 A child gets a session of its own: ^C at the terminal reaches `provision` alone, which then decides
 what becomes of a child in the middle of a write, and no child can open the terminal to ask for a
 second factor that nobody will type. All waiting is done by one loop in the calling thread, so
-that an interrupt or a closed generator never leaves a child behind.
+that an interrupt or a closed generator never leaves a child behind. If we are killed, so are they.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import IO, Final
 
 from provisioner.errors import ProvisionError
+from provisioner.system import mortal
 from provisioner.values import Secret
 
 Notify = Callable[[tuple[str, ...]], None]
@@ -45,7 +46,8 @@ class Command:
     `argv[0]` is a path or a name to look up on PATH. A `Secret` among the arguments is revealed to
     the child only (and to `ps`: prefer `stdin`). `stdin` None means closed at once. `env` is laid
     over the environment of this process. `timeout` is in seconds from the start; `limit` in bytes
-    of output and error output together.
+    of output and error output together. A command whose error output matches `hopeless` is ended
+    without waiting any longer: it asks for what nobody can give it here.
     """
 
     argv: tuple[str | Secret, ...]
@@ -53,14 +55,15 @@ class Command:
     timeout: float = 60.0
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     limit: int = 512 << 20
+    hopeless: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of a command: `argv` is masked, `code` negative after a signal.
 
-    Texts are UTF-8, with U+FFFD for what is not. `timed_out` says that we killed it; what it had
-    printed until then is kept.
+    Texts are UTF-8, with U+FFFD for what is not. `timed_out` says that we killed it, for its time
+    was up or its case hopeless; what it had printed until then is kept.
     """
 
     argv: tuple[str, ...]
@@ -139,11 +142,12 @@ def start(
     stdin: int = subprocess.PIPE,
     stderr: int | None = subprocess.PIPE,
     env: Mapping[str, str] = MappingProxyType({}),
+    orphaned: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
     """Start a command in a session of its own and return it; `end` is then up to the caller.
 
-    Its pipes are not buffered. `stderr` None is ours. Raises ProvisionError when it cannot be
-    started.
+    Its pipes are not buffered. `stderr` None is ours. `orphaned` is the signal that it gets when
+    this process is killed. Raises ProvisionError when it cannot be started.
     """
     name = masked(argv)[0]
     try:
@@ -155,6 +159,7 @@ def start(
             stderr=stderr,
             env={**os.environ, **env},
             start_new_session=True,
+            preexec_fn=mortal.with_us(orphaned),
         )
     except FileNotFoundError as error:
         hint = "install it, or give the full path of the program"
@@ -188,12 +193,12 @@ class _Child:
     def __init__(self, index: int, command: Command, selector: selectors.BaseSelector) -> None:
         self.index = index
         self.argv = masked(command.argv)
-        self.limit = command.limit
+        self.limit, self.hopeless = command.limit, command.hopeless
         self.started = time.monotonic()
         self.deadline = self.started + command.timeout
         self.timed_out = False
         stdin = subprocess.DEVNULL if command.stdin is None else subprocess.PIPE
-        self.process = start(command.argv, stdin=stdin, env=command.env)
+        self.process = start(command.argv, stdin=stdin, env=command.env, orphaned=signal.SIGKILL)
         self._selector = selector
         self._stdin = memoryview(command.stdin or b"")
         self._printed: dict[IO[bytes], bytearray] = {}
@@ -240,6 +245,8 @@ class _Child:
     def _read(self, pipe: IO[bytes]) -> None:
         data = os.read(pipe.fileno(), _CHUNK)
         self._printed[pipe] += data
+        if pipe is self.process.stderr and self._is_hopeless():
+            self.deadline = 0.0
         if not data:
             self._unwatch(pipe)
         elif sum(map(len, self._printed.values())) > self.limit:
@@ -247,6 +254,13 @@ class _Child:
                 f"{' '.join(self.argv)}: printed more than {self.limit:,} bytes and was stopped",
                 hint="run it by hand to see what it prints",
             )
+
+    def _is_hopeless(self) -> bool:
+        """Whether the end of its error output says that there is nothing to wait for."""
+        if self.hopeless is None or self.process.stderr is None:
+            return False
+        said = self._printed[self.process.stderr][-_CHUNK:].decode("utf-8", "replace")
+        return self.hopeless.search(said) is not None
 
     def _write(self, pipe: IO[bytes]) -> None:
         try:

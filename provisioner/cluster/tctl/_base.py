@@ -10,7 +10,8 @@ from itertools import count
 from random import SystemRandom
 from typing import Final
 
-from provisioner.change import Event, Note, Progress
+from provisioner.change import Event, Note
+from provisioner.effort import Call, Called
 from provisioner.errors import (
     ClusterError,
     Denied,
@@ -83,7 +84,8 @@ class Tool:
         timeout = self.options.timeout + documents * self.options.per_document
         # Otherwise tctl may download and become another version of itself.
         known = {"TELEPORT_TOOLS_VERSION": "off", **env}
-        return Command((*self._base, *words), stdin=stdin, timeout=timeout, env=known)
+        argv = (*self._base, *words)
+        return Command(argv, stdin=stdin, timeout=timeout, env=known, hopeless=_PROMPTS)
 
     def run(
         self, commands: Iterable[Command], width: int
@@ -94,7 +96,10 @@ class Tool:
         there is no tctl to call.
         """
         try:
-            yield from run_all(commands, width=width, notify=self._started)
+            with closing(run_all(commands, width=width, notify=self._started)) as results:
+                for index, result in results:
+                    self._notify(Called(result.argv, result.seconds, result.code, result.timed_out))
+                    yield index, result
         except ProvisionError as error:
             raise Unreachable(error.message, hint=error.hint) from error
 
@@ -122,7 +127,7 @@ class Tool:
         self.sleep(seconds)
 
     def _started(self, argv: tuple[str, ...]) -> None:
-        self._notify(Progress(" ".join(argv)))
+        self._notify(Call(argv))
 
 
 def succeeded(result: Result) -> bool:
@@ -197,6 +202,14 @@ _SITE: Final = "correct it in the site; a field that is unknown needs a newer tc
 _SLOW: Final = "see whether the cluster is well and the network fast, then run it again"
 _BY_HAND: Final = "run the command by hand; with -d tctl says more"
 
+# What tctl asks at a terminal, and would wait for (api/mfa, lib/client/mfa and lib/auth/webauthncli
+# in github.com/gravitational/teleport, release 18).
+_PROMPTS: Final = re.compile(
+    r"tap any security key|enter (?:an|your) otp|enter a code from an? otp device|"
+    r"enter password for teleport user",
+    re.IGNORECASE,
+)
+
 # The first row with a text that occurs wins. Texts: lib/utils/cli.go, lib/auth, tool/tctl/common
 # and api/mfa in github.com/gravitational/teleport, release 18.
 _ROWS: Final[tuple[tuple[type[ClusterError], str, tuple[str, ...]], ...]] = (
@@ -208,7 +221,7 @@ _ROWS: Final[tuple[tuple[type[ClusterError], str, tuple[str, ...]], ...]] = (
     (
         NotLoggedIn,
         _BOT,
-        ("requires MFA", "MFA is required", "re-authentication with MFA", "tap any security key"),
+        ("requires MFA", "MFA is required", "re-authentication with MFA", _PROMPTS.pattern),
     ),
     (NotLoggedIn, _ADDRESS, ("also requires --auth-server",)),
     (

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import closing
@@ -13,23 +16,11 @@ import pytest
 from provisioner.errors import ProvisionError
 from provisioner.system.process import Command, masked, run, run_all, strip_ansi
 from provisioner.values import Secret
+from tests.processes import gone
 
 
 def sh(script: str, *arguments: str | Secret) -> tuple[str | Secret, ...]:
     return ("sh", "-c", script, "sh", *arguments)
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs; a zombie that nobody has reaped yet does not."""
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
-
-
-def gone(pid: int, within: float = 3.0) -> bool:
-    end = time.monotonic() + within
-    while alive(pid) and time.monotonic() < end:
-        time.sleep(0.01)
-    return not alive(pid)
 
 
 def test_a_failing_command_is_a_result() -> None:
@@ -105,6 +96,40 @@ def test_last_words_at_the_timeout_are_kept() -> None:
     script = 'trap "echo bye; exit 0" TERM; echo hi; while :; do sleep 0.05; done'
     result = run(Command(sh(script), timeout=0.3))
     assert (result.stdout, result.timed_out) == ("hi\nbye\n", True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_children_do_not_outlive_us() -> None:
+    """When we are killed, a child that ignores every gentler signal is gone with us."""
+    code = """
+import sys
+from provisioner.system.process import Command, run
+run(Command(("sh", "-c", "trap '' TERM HUP INT; echo $$ > $0; while :; do sleep 0.05; done", sys.argv[1])))
+"""
+    with tempfile.TemporaryDirectory() as directory:
+        pid = Path(directory, "pid")
+        parent = subprocess.Popen([sys.executable, "-c", code, str(pid)])
+        while not pid.exists() or not pid.read_text():
+            time.sleep(0.02)
+        parent.kill()
+        parent.wait()
+        assert gone(int(pid.read_text()))
+
+
+def test_a_hopeless_command_is_not_waited_for() -> None:
+    """What asks for what nobody will give is ended at once, and what it asked is kept."""
+    asks = re.compile(r"tap any\s+key", re.IGNORECASE)
+    script = "printf 'Tap any' >&2; sleep 0.1; echo ' key' >&2; sleep 60"
+    began = time.monotonic()
+    result = run(Command(sh(script), hopeless=asks))
+    assert (result.stderr, result.timed_out) == ("Tap any key\n", True)
+    assert time.monotonic() - began < 20
+
+
+def test_questions_on_stdout_are_data() -> None:
+    """Only error output can make a command hopeless: anything may stand in what it prints."""
+    result = run(Command(sh("echo tap any key; sleep 0.1"), hopeless=re.compile("tap any key")))
+    assert (result.code, result.timed_out) == (0, False)
 
 
 def test_output_has_a_limit() -> None:
