@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Final, Literal
 
+from provisioner.effort import Effort
 from provisioner.errors import ClusterError, Place, Problem
 from provisioner.values import Body, Plain, nothing, sha256
 
@@ -292,4 +293,4 @@ class Note:
     text: str
 
 
-Event = Started | Done | Skipped | Progress | Note
+Event = Started | Done | Skipped | Progress | Note | Effort

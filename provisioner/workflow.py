@@ -21,6 +21,7 @@ from provisioner.checks.acceptance import Test
 from provisioner.checks.alone import judge_alone, raised, told
 from provisioner.cluster.port import Cluster, Scope, WritableCluster
 from provisioner.cluster.resource import Resource, resource
+from provisioner.effort import Phase, Tell, unheard
 from provisioner.errors import Place, Problem, SiteError
 from provisioner.planning.adoption import adoption
 from provisioner.planning.desired import Declared, Desired, Excepting
@@ -112,18 +113,20 @@ def check(path: Path) -> Checked:
     return Checked(None if failed else site, document, ordered, lock)
 
 
-def examine(path: Path, templates: Templates) -> Checked:
+def examine(path: Path, templates: Templates, tell: Tell = unheard) -> Checked:
     """Check a site file, render it, and hold its access tests against the site alone.
 
     Raises FileError; whatever is wrong with the site or its templates is in the result.
     """
+    tell(Phase("checking the site"))
     checked = check(path)
     if checked.site is None or checked.document is None:
         return checked
     try:
-        prepared = _prepared(checked, path, templates)
+        prepared = _prepared(checked, path, templates, tell)
     except SiteError as error:
         return Checked(None, checked.document, error.problems)
+    tell(Phase("testing access"))
     alone = judge_alone(
         prepared.site,
         prepared.document,
@@ -144,18 +147,20 @@ def _tests(prepared: Prepared) -> tuple[Test, ...]:
     )
 
 
-def prepare(path: Path, templates: Templates) -> Prepared:
+def prepare(path: Path, templates: Templates, tell: Tell = unheard) -> Prepared:
     """Check a site file and render it. Raises FileError, and SiteError with every problem."""
-    prepared = _prepared(check(path), path, templates)
+    tell(Phase("checking the site"))
+    prepared = _prepared(check(path), path, templates, tell)
     resources, lock = prepared.rendered.resources, prepared.lock
     if errors := raised(prepared.site, prepared.document, resources, lock):
         raise SiteError((*prepared.warnings, *errors))
     return prepared
 
 
-def _prepared(checked: Checked, path: Path, templates: Templates) -> Prepared:
+def _prepared(checked: Checked, path: Path, templates: Templates, tell: Tell) -> Prepared:
     if checked.site is None or checked.document is None:
         raise SiteError(checked.problems)
+    tell(Phase("rendering"))
     templates = templates.also(_custom_templates(checked.site, path))
     rendered = render(checked.site, templates, checked.document.key_place)
     made_from = inputs(checked.document, templates, checked.lock)
@@ -179,10 +184,18 @@ def _custom_templates(site: Site, path: Path) -> Mapping[str, str]:
 
 
 def make_plan(
-    prepared: Prepared, cluster: Cluster, *, prune: bool, only: Collection[Key] = ()
+    prepared: Prepared,
+    cluster: Cluster,
+    *,
+    prune: bool,
+    only: Collection[Key] = (),
+    tell: Tell = unheard,
 ) -> Plan:
     """Read the cluster and plan. Raises WrongVersion before it reads, and ClusterError."""
-    return plan_for(prepared, look(prepared, cluster, prune=prune), prune=prune, only=only)
+    tell(Phase("reading the cluster"))
+    seen = look(prepared, cluster, prune=prune)
+    tell(Phase("planning"))
+    return plan_for(prepared, seen, prune=prune, only=only)
 
 
 def look(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Seen:
@@ -200,9 +213,13 @@ def plan_for(prepared: Prepared, seen: Seen, *, prune: bool, only: Collection[Ke
     return replace(made, problems=(*prepared.warnings, *unmet), inputs=prepared.inputs)
 
 
-def make_adoption(prepared: Prepared, cluster: Cluster, wish: Adoption) -> Plan:
+def make_adoption(
+    prepared: Prepared, cluster: Cluster, wish: Adoption, tell: Tell = unheard
+) -> Plan:
     """Read the cluster and plan to mark resources as ours. Raises WrongVersion and ClusterError."""
+    tell(Phase("reading the cluster"))
     seen = look(prepared, cluster, prune=False)
+    tell(Phase("planning"))
     made = adoption(_desired(prepared), seen.live, seen.info, wish)
     return replace(made, problems=prepared.warnings, inputs=prepared.inputs)
 

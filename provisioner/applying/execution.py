@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from provisioner.applying.apply import apply
-from provisioner.change import Change, Done, Event, Note, Op, Plan, Progress
+from provisioner.change import Change, Done, Event, Note, Op, Plan
 from provisioner.cluster.port import WritableCluster
+from provisioner.effort import Phase
 from provisioner.errors import ClusterError, Moved, NotApplied, Stale
 
 
@@ -26,12 +27,13 @@ def carry_out(
     when nothing failed but what had moved since the plan.
     """
     failed: list[ClusterError] = []
+    yield Phase("applying", len(made.changes))
     for event in apply(made, cluster):
         failed += [event.error] if isinstance(event, Done) and event.error is not None else []
         yield event
     if failed:
         raise _not_all(failed)
-    yield Progress("reading back")
+    yield Phase("reading back")
     left = _left(made, replan())
     for pause in pauses:
         if not left:

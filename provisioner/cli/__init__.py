@@ -9,20 +9,23 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from io import TextIOWrapper
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from provisioner import __version__
+from provisioner.cli._run import Run
 from provisioner.errors import ProvisionError
 
 USAGE: Final = 64
 INTERRUPTED: Final = 130
+SIGNALLED: Final = 128
+"""To which the number of the signal is added that ended the run, as shells do: 130 after ^C, 143 after SIGTERM."""
 GC_THRESHOLD: Final = 200_000  # a command makes what it keeps: collecting early only costs time
 
 COMMANDS: Final = {
@@ -62,6 +65,13 @@ class LazyGroup(click.Group):
         command = importlib.import_module(f"provisioner.cli.{name}").command
         return command if isinstance(command, click.Command) else None
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; click would print a blank line for a signal that ends it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.Abort from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands from the table, without importing any of them."""
         with formatter.section("Commands"):
@@ -77,28 +87,31 @@ def provision() -> None:
     """Manage Teleport's MCP access as code: one site.yaml, one plan, one apply."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, run: Run | None = None) -> int:
     """Run the command line and return its exit code; nothing is raised."""
+    run = run or Run(argv or ())
+    return run.end(_run(argv, run))
+
+
+def _run(argv: Sequence[str] | None, run: Run) -> int:
     try:
-        code = provision.main(args=argv, prog_name="provision", standalone_mode=False)
+        code = provision.main(args=argv, prog_name="provision", standalone_mode=False, obj=run)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.UsageError as error:
-        error.show()
-        return USAGE
+        return _misused(error, run)
     except (click.Abort, KeyboardInterrupt):
-        _tell("Interrupted.")
-        return INTERRUPTED
+        return _interrupted(run)
     except BrokenPipeError:
         return 1
     except ProvisionError as error:
-        _say(error)
+        _say(error, run)
         return error.exit_code
     except Exception as error:  # noqa: BLE001
         if isinstance(error, OSError) and error.filename is None:  # no file of ours
-            return _unwritable(error)
-        _tell(traceback.format_exc())
-        _tell("This is a defect of provision, not of your site: please report it.")
+            return _unwritable(error, run)
+        _tell(traceback.format_exc(), run)
+        _tell("This is a defect of provision, not of your site: please report it.", run)
         return 1
     return code if isinstance(code, int) else 0
 
@@ -109,32 +122,53 @@ def entry_point() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a path can hold any byte
-    code = main()
+    run, code = Run(sys.argv[1:]), 1
+    try:
+        with run.signals():
+            code = main(run=run)
+    except KeyboardInterrupt:  # at the very end, or a second one
+        code = SIGNALLED + run.signal
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError as error:  # https://docs.python.org/3/library/signal.html#note-on-sigpipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-            code = code if isinstance(error, BrokenPipeError) else code or _unwritable(error)
+            code = code if isinstance(error, BrokenPipeError) else code or _unwritable(error, run)
     sys.exit(code)
 
 
-def _tell(text: str) -> None:
+def _interrupted(run: Run) -> int:
+    """Say that a signal ended the run, on a line of its own, and return the exit code."""
+    what = "Interrupted." if run.signal == signal.SIGINT else f"Ended by {run.signal.name}."
+    _tell(f"\n{what}" if sys.stderr.isatty() else what, run)
+    return SIGNALLED + run.signal
+
+
+def _misused(error: click.UsageError, run: Run) -> int:
+    """Say what is wrong with the command line, and return the exit code."""
+    if run.log_format == "json":
+        facts = {"message": error.format_message(), "hint": "", "exit_code": USAGE}
+        run.teller.fact("error", "error", facts)
+    else:
+        error.show()
+    return USAGE
+
+
+def _tell(text: str, run: Run) -> None:
     """Say something on stderr, if it can be written to."""
-    with suppress(OSError):
-        click.echo(text, err=True)
+    run.teller.say(text)
 
 
-def _unwritable(error: OSError) -> int:
+def _unwritable(error: OSError, run: Run) -> int:
     """Say that the output has gone nowhere, such as onto a full disk, and return the exit code."""
-    _tell(f"error: the output could not be written: {error.strerror}")
+    _tell(f"error: the output could not be written: {error.strerror}", run)
     return 1
 
 
-def _say(error: ProvisionError) -> None:
+def _say(error: ProvisionError, run: Run) -> None:
     """Tell the user what went wrong and the cure, on stderr."""
-    show = importlib.import_module("provisioner.cli._base").show_error
-    show(error)
+    text = importlib.import_module("provisioner.cli._base").error_text(error)
+    run.teller.error(error, text)
 
 
 __all__ = ["COMMANDS", "INTERRUPTED", "USAGE", "entry_point", "main", "provision"]

@@ -41,6 +41,8 @@ class Applying:
                 "nobody can be asked here: stdin is not a terminal",
                 hint="after a review of the plan: --yes, best with --expect DIGEST",
             )
+        self.reach.teller.phase("asking")
+        self.reach.teller.quiet()
         where = visible(self.plan.cluster.name)
         answer = click.prompt(f"Apply to {where}? Only `yes` is a yes", default="no", err=True)
         if answer != "yes":
@@ -77,7 +79,7 @@ def _tell(
                 heard(event)
                 told.append(event)
                 if line := outcome.line(event, paint):
-                    teller.line(line)
+                    teller.line(line, event)
                 else:
                     teller.hear(event)
         finally:

@@ -6,7 +6,6 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,8 +13,11 @@ from typing import Any, Final, TypeVar
 import click
 
 import provisioner
+from provisioner import workflow
 from provisioner.change import Key
+from provisioner.cli._run import current
 from provisioner.cli._teller import Teller
+from provisioner.cli._telling import telling_options
 from provisioner.cluster.kinds import KINDS
 from provisioner.cluster.local import LocalCluster
 from provisioner.cluster.port import Cluster, WritableCluster
@@ -25,6 +27,7 @@ from provisioner.errors import ProvisionError, SiteError
 from provisioner.system import files
 from provisioner.templating.templates import Templates
 from provisioner.text import diagnostics, terminal
+from provisioner.workflow import Prepared
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +35,11 @@ _STARTERS: Final = "init"
 
 TCTL_PAUSES: Final = (1.0, 2.0, 3.0, 5.0, 5.0, 5.0, 5.0, 4.0)
 """Seconds between read-backs: Teleport answers lists from a cache. 30 in all."""
+
+
+def teller() -> Teller:
+    """Return what tells of the work of this run."""
+    return current().teller
 
 
 def site_argument(function: F) -> F:
@@ -59,7 +67,7 @@ class Reach:
     tctl: str
     auth_server: str | None
     identity: str | None
-    teller: Teller = field(default_factory=Teller)
+    teller: Teller = field(default_factory=teller)
 
     def open(self) -> Cluster:
         """Return the cluster. Raises FileError, ClusterError, click.UsageError."""
@@ -140,7 +148,10 @@ _CLUSTER_OPTIONS: Final = (
 
 
 def cluster_options(function: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say which cluster; the command gets them as one `reach`."""
+    """Add the options that say which cluster; the command gets them as one `reach`.
+
+    Those that say how work is told go with them, for there is something to wait for.
+    """
 
     @functools.wraps(function)
     def with_reach(
@@ -150,7 +161,7 @@ def cluster_options(function: Callable[..., int]) -> Callable[..., int]:
 
     for option in _CLUSTER_OPTIONS:
         with_reach = option(with_reach)
-    return with_reach
+    return telling_options(with_reach)
 
 
 def cas_option(function: F) -> F:
@@ -198,11 +209,19 @@ def again(reach: Reach, templates: Path | None) -> tuple[str, ...]:
     return (*reach.options, *(("--templates", str(templates)) if templates else ()))
 
 
+def prepare(site: Path, templates: Path | None) -> Prepared:
+    """Check and render a site, and tell of it. Raises FileError and SiteError."""
+    with teller() as telling:
+        return workflow.prepare(site, load_templates(templates), telling.hear)
+
+
 def load_templates(override: Path | None) -> Templates:
     """Return our templates, with those of `override` in their place. Raises SiteError, FileError."""
-    ours = _texts(_shipped(), "*.j2")
-    theirs = _texts(override, "*.j2") if override is not None else {}
-    return Templates.load({**ours, **theirs}, proven=ours.keys() - theirs)
+    with teller() as telling:
+        telling.phase("loading templates")
+        ours = _texts(_shipped(), "*.j2")
+        theirs = _texts(override, "*.j2") if override is not None else {}
+        return Templates.load({**ours, **theirs}, proven=ours.keys() - theirs)
 
 
 def _shipped() -> Path:
@@ -242,18 +261,23 @@ def paint(color: str, *, err: bool = False) -> terminal.Paint:
 
 def say(text: str) -> None:
     """Say something to the user that is not data: on stderr, if it can be written to."""
-    with suppress(OSError):
-        click.echo(text, err=True, color=True)
+    teller().say(text)
 
 
 def show_error(error: ProvisionError) -> None:
-    """Show an expected failure: what, and the cure."""
+    """Show an expected failure that is not the end."""
+    teller().error(error, error_text(error))
+
+
+def error_text(error: ProvisionError) -> str:
+    """Return an expected failure for people: what, and the cure."""
     color = paint("auto", err=True)
     if isinstance(error, SiteError):
-        say(diagnostics.text(error.problems, color))
-        say(f"\n{diagnostics.summary(error.problems)}")
-        return
+        found = diagnostics.text(error.problems, color)
+        return f"{found}\n\n{diagnostics.summary(error.problems)}"
     lines = [terminal.visible(line) for line in error.message.split("\n")]
-    say("\n".join(f"{color('red', 'error')}: {line}" for line in lines))
-    for line in error.hint.split("\n") if error.hint else ():
-        say(f"  = {terminal.visible(line)}")
+    hints = error.hint.split("\n") if error.hint else []
+    return "\n".join(
+        [f"{color('red', 'error')}: {line}" for line in lines]
+        + [f"  = {terminal.visible(line)}" for line in hints]
+    )

@@ -42,12 +42,14 @@ class Look:
     def scenes(self) -> tuple[Scene, ...]:
         """Return the site alone, or the cluster as it is, or before and after an apply."""
         if self.live and not self.given:
-            with self.reach.teller:
+            with self.reach.teller as telling:
+                telling.phase("reading the cluster")
                 return (scenes.of_cluster(self.reach.open(), self._inventory()),)
-        prepared = workflow.prepare(self.site, _base.load_templates(self.templates))
+        prepared = _base.prepare(self.site, self.templates)
         if not self.live:
             return (scenes.of_site(prepared),)
-        with self.reach.teller:
+        with self.reach.teller as telling:
+            telling.phase("reading the cluster")
             return scenes.before_and_after(prepared, self.reach.open())
 
     def _inventory(self) -> Inventory:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from provisioner import workflow
 from provisioner.cli import _base
 from provisioner.doctor.workstation import Diagnosis
 from provisioner.machine import bundle
@@ -33,7 +32,7 @@ def bundle_of(
         if site is not None:
             raise click.UsageError("SITE or --from DIR, not both")
         return bundle.load(bot, directory)
-    prepared = workflow.prepare(site or Path("site.yaml"), _base.load_templates(templates))
+    prepared = _base.prepare(site or Path("site.yaml"), templates)
     return bundle.choose(bot, prepared.rendered.files)
 
 

@@ -138,10 +138,10 @@ def _plan(
     prune: bool,
     only: Collection[Key] = (),
 ) -> Plan:
-    prepared = workflow.prepare(file, templates)
-    live = reach.open()
     with reach.teller:
-        return workflow.make_plan(prepared, live, prune=prune, only=only)
+        prepared = workflow.prepare(file, templates, reach.teller.hear)
+        live = reach.open()
+        return workflow.make_plan(prepared, live, prune=prune, only=only, tell=reach.teller.hear)
 
 
 def _code(found: Plan | ProvisionError, *, detailed: bool) -> int:

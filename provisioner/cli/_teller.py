@@ -1,30 +1,36 @@
-"""Long work is pleasant: a moving line on a terminal, and nothing anywhere else."""
+"""Long work is pleasant: what goes on is told on stderr, as whoever reads it wants it."""
 
 from __future__ import annotations
 
-import importlib
-import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import click
 
-from provisioner.change import Event, Note, Progress, Started
-from provisioner.text.terminal import plural, visible
-
-
-class _Status(Protocol):
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-    def update(self, status: object) -> None: ...
+from provisioner.change import Event
+from provisioner.cli import _stopwatch
+from provisioner.cli._jsonlog import JsonLog
+from provisioner.cli._spoken import Spoken
+from provisioner.effort import Phase
+from provisioner.errors import ProvisionError
 
 
 class Teller:
-    """Shows on stderr what moves on. As a context, it is quiet again when it ends."""
+    """Hears what goes on and tells it. When it ends as a context, nothing moves on the terminal any more.
 
-    def __init__(self) -> None:
-        self._status: _Status | None = None
+    What comes next belongs to results then, until another phase begins.
+    """
+
+    def __init__(
+        self, *, verbose: bool = False, timings: bool = False, as_json: bool = False
+    ) -> None:
+        self._timings = timings
+        self._watch = _stopwatch.Stopwatch()
+        self._voice: Spoken | JsonLog = (
+            JsonLog(verbose=verbose) if as_json else Spoken(self._watch, verbose=verbose)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -35,37 +41,50 @@ class Teller:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.quiet()
+        self._watch.hear(Phase("showing results"))
+        self._voice.rest()
 
     def hear(self, event: Event) -> None:
-        """Tell of an event what is worth a moment's look; outcomes are for others to tell."""
-        if isinstance(event, Note):
-            self.line(visible(event.text), err=True)
-        elif isinstance(event, Progress):
-            share = f" {event.done}/{event.total}" if event.total else ""
-            self._show(f"{visible(event.what)}{share}")
-        elif isinstance(event, Started):
-            self._show(f"sending {plural(len(event.changes), 'change')}")
+        """Tell of an event what is worth it."""
+        self._watch.hear(event)
+        self._voice.hear(event)
 
-    def line(self, text: str, *, err: bool = False) -> None:
-        """Say a whole line; a reader who went away, or a full disk, does not stop the work half-way."""
-        self.quiet()
+    def phase(self, name: str, total: int = 0) -> None:
+        """Say that a part of the work begins."""
+        self.hear(Phase(name, total))
+
+    def line(self, text: str, event: Event | None = None) -> None:
+        """Say a whole line on stdout, for `event` if there is one.
+
+        A reader who went away, or a full disk, does not stop the work half-way.
+        """
+        self._voice.quiet()
         with suppress(OSError):
-            click.echo(text, err=err)
+            click.echo(text)
+        if event is not None:
+            self._watch.hear(event)
+            self._voice.aside(event)
+
+    def say(self, text: str) -> None:
+        """Say something that is not data, on stderr, if it can be written to."""
+        self._voice.say(text)
+
+    def error(self, error: ProvisionError, text: str) -> None:
+        """Say what went wrong; `text` is how people are told."""
+        self._voice.error(error, text)
 
     def quiet(self) -> None:
         """Take the moving line away."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        self._voice.quiet()
 
-    def _show(self, text: str) -> None:
-        if not sys.stderr.isatty():
-            return
-        # As `Text`, brackets are brackets; in a `str` they would be rich's markup.
-        words = importlib.import_module("rich.text").Text(text)
-        if self._status is None:
-            console = importlib.import_module("rich.console").Console(stderr=True)
-            self._status = console.status(words)
-            self._status.start()
-        self._status.update(words)
+    def fact(self, level: str, name: str, facts: Mapping[str, object], text: str = "") -> None:
+        """Log facts for programs, or say `text`, unless empty, to people."""
+        self._voice.fact(level, name, facts, text)
+
+    def end(self, code: int) -> None:
+        """Tell where the time went, if that is wanted, and what it came to."""
+        self._voice.close()
+        if self._timings:
+            text = "\n".join(_stopwatch.lines(self._watch))
+            self.fact("info", "timings", _stopwatch.data(self._watch), text)
+        self.fact("info", "end", {"exit_code": code})

@@ -63,10 +63,12 @@ def command(
     paint = _base.paint(color)
     keys, site = _read(words)
     _require_one_way(keys, from_site, everything=everything)
-    prepared = workflow.prepare(site, _base.load_templates(templates))
+    prepared = _base.prepare(site, templates)
     writable = None if dry_run else reach.open_writable(conditional=cas)
     with reach.teller:
-        plan = workflow.make_adoption(prepared, writable or reach.open(), Adoption(keys, from_site))
+        plan = workflow.make_adoption(
+            prepared, writable or reach.open(), Adoption(keys, from_site), reach.teller.hear
+        )
     if layout == "json":
         click.echo(plan_json.as_json(plan, datetime.now(UTC)))
     else:

@@ -43,17 +43,19 @@ def command(
 ) -> int:  # fmt: skip
     """Bring the live cluster to SITE: plan, judge, ask, apply in order, read back."""
     paint, (prune, only) = _base.paint(color), approval.mode(prune, only)
-    prepared = workflow.prepare(approval.site(site), _base.load_templates(templates))
+    prepared = _base.prepare(approval.site(site), templates)
     approval.require_current(prepared)
     live = reach.open_writable(conditional=cas)
     with reach.teller:
-        plan = workflow.make_plan(prepared, live, prune=prune, only=only)
+        plan = workflow.make_plan(prepared, live, prune=prune, only=only, tell=reach.teller.hear)
     click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
     judge(plan, complete(limits, approval, reach))
     approval.tell(plan)
     applying = Applying(plan, prepared, live, reach, paint)
     applying.confirm(yes=yes)
     if output is not None:
-        outdir.write(output, prepared.rendered.files)
+        with reach.teller as telling:
+            telling.phase("writing files")
+            outdir.write(output, prepared.rendered.files)
     applying.carry_out(report, approval)
     return 0

@@ -9,6 +9,7 @@ import click
 from provisioner import workflow
 from provisioner.checks.explanation import explain
 from provisioner.cli import _base
+from provisioner.cli._telling import telling_options
 from provisioner.errors import SiteError
 from provisioner.report import check_junit, check_sarif, explanation
 from provisioner.text import diagnostics
@@ -27,6 +28,7 @@ from provisioner.text.terminal import visible
     "which of them counts.",
 )  # fmt: skip
 @_base.templates_option
+@telling_options
 @_base.color_option
 def command(
     site: Path, layout: str, key: str | None, templates: Path | None, color: str
@@ -37,7 +39,8 @@ def command(
     """
     if key is not None:
         return _explain(site, key, layout, color)
-    checked = workflow.examine(site, _base.load_templates(templates))
+    with _base.teller() as telling:
+        checked = workflow.examine(site, _base.load_templates(templates), telling.hear)
     if layout == "json":
         click.echo(diagnostics.as_json(checked.problems))
     elif layout == "sarif":

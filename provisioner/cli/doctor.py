@@ -41,6 +41,7 @@ def command(
         else _this_machine(_machine.bundle_of(bot, site, directory, templates), user)
     )
     paint, ill = _base.paint(color), False
+    reach.teller.phase("looking at the cluster")
     for diagnosis in found:
         reach.teller.quiet()
         click.echo(_machine.diagnosis_text(diagnosis, paint))

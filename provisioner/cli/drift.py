@@ -30,10 +30,10 @@ def command(site: Path, layout: str, reach: _base.Reach, templates: Path | None,
     Changes of SITE that are not applied yet are only counted. A resource that was deleted looks like
     one that was never applied, and counts as pending. Never writes to the cluster.
     """
-    prepared = workflow.prepare(site, _base.load_templates(templates))
+    prepared = _base.prepare(site, templates)
     live = reach.open()
     with reach.teller:
-        plan = workflow.make_plan(prepared, live, prune=False)
+        plan = workflow.make_plan(prepared, live, prune=False, tell=reach.teller.hear)
     click.echo(_told(plan, layout, color), nl=False)
     if any(problem.severity == "error" for problem in plan.problems):
         return 1

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from provisioner.cli import _base, _machine
+from provisioner.cli._telling import telling_options
 from provisioner.clients import FORMATS, System
 from provisioner.doctor import machine
 from provisioner.doctor.workstation import Diagnosis
@@ -43,6 +44,7 @@ _STYLES: Final = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}
 @click.option("--yes", is_flag=True, help="Do not ask. Overwrites entries that somebody edited.")
 @click.option("--tbot-user", metavar="USER", help="Who runs tbot: look whether it may write there.")
 @_base.templates_option
+@telling_options
 @_base.color_option
 def command(
     bot: str, site: Path | None, directory: Path | None, tbot: Path | None,

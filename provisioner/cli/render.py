@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from provisioner import workflow
 from provisioner.cli import _base
+from provisioner.cli._telling import telling_options
 from provisioner.system import outdir
 from provisioner.text.terminal import visible
 
@@ -22,14 +22,17 @@ from provisioner.text.terminal import visible
     "--check", is_flag=True, help="Compare and write nothing; exit code 2 on a difference."
 )
 @_base.templates_option
+@telling_options
 def command(site: Path, output: Path, check: bool, templates: Path | None) -> int:
     """Write roles, apps, bots, tbot.yaml and client files of SITE to a directory.
 
     Files that are equal are left alone; only files that an earlier render wrote are removed.
     """
-    prepared = workflow.prepare(site, _base.load_templates(templates))
+    prepared = _base.prepare(site, templates)
     wanted = prepared.rendered.files
-    difference = outdir.compare(output, wanted) if check else outdir.write(output, wanted)
+    with _base.teller() as telling:
+        telling.phase("comparing files" if check else "writing files")
+        difference = outdir.compare(output, wanted) if check else outdir.write(output, wanted)
     for label, names in (
         ("missing" if check else "new", difference.missing),
         ("changed", difference.changed),

@@ -29,6 +29,7 @@ def command(
     """
     live = reach.open()
     with reach.teller:
+        reach.teller.phase("reading the cluster")
         taken = snapshot.take(live, now=datetime.now(UTC))
     files.write(output, (json.dumps(taken, indent=2, ensure_ascii=False) + "\n").encode())
     counts = ", ".join(

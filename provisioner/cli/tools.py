@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import click
 
-from provisioner import workflow
 from provisioner.change import Progress
 from provisioner.checks.worlds import site_world
 from provisioner.cli import _base
 from provisioner.cli._command import WithCommand
 from provisioner.cli._teller import Teller
+from provisioner.cli._telling import telling_options
 from provisioner.errors import ProvisionError, SiteError
 from provisioner.report import tools_json, tools_text
 from provisioner.site import sitefile
@@ -43,7 +43,7 @@ class Ways:
     url: str | None
     seconds: float
     argv: tuple[str, ...]
-    teller: Teller = field(default_factory=Teller)
+    teller: Teller = field(default_factory=_base.teller)
 
     def read(self, servers: Sequence[str], site: Site) -> Mapping[str, Pin | Unreadable]:
         """Return what the servers say now. Raises ProvisionError, click.UsageError."""
@@ -51,6 +51,7 @@ class Ways:
             return {}  # and no tsh is needed for it
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         with self.teller:
+            self.teller.phase("reading tools", len(servers))
             targets = self._targets(servers, site)
             return inventory.read(targets, now, self._notify, seconds=self.seconds)
 
@@ -66,10 +67,11 @@ class Ways:
             return (inventory.at_url(servers[0], self.url),)
         if self.argv:
             return (inventory.of_command(servers[0], self.argv),)
-        return Tsh(self.tsh, site.teleport.proxy, self.identity).targets(servers)
+        tsh = Tsh(self.tsh, site.teleport.proxy, self.identity, self.teller.hear)
+        return tsh.targets(servers)
 
     def _notify(self, done: int, total: int) -> None:
-        self.teller.hear(Progress("reading tools", done, total))
+        self.teller.hear(Progress("server", done, total))
 
 
 _OPTIONS: Final = (
@@ -108,7 +110,7 @@ def reaching(function: Callable[..., int]) -> Callable[..., int]:
 
     for option in _OPTIONS:
         with_ways = option(with_ways)
-    return with_ways
+    return telling_options(with_ways)
 
 
 @click.group("tools", short_help="Pin the tools of MCP servers, and see what became of them.")
@@ -178,7 +180,7 @@ def diff(site: Path, ways: Ways, layout: str, templates: Path | None, color: str
 def _compare(
     site: Path, ways: Ways, layout: str, templates: Path | None, color: str, *, full: bool
 ) -> int:
-    prepared = workflow.prepare(site, _base.load_templates(templates))
+    prepared = _base.prepare(site, templates)
     pins = prepared.lock.pins
     servers = [ways.server] if ways.server else _checkable(prepared.site, prepared.lock)
     found = ways.read([server for server in servers if server in pins], prepared.site)

@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from provisioner import proxy, workflow
+from provisioner import proxy
 from provisioner.checks.worlds import site_world
 from provisioner.cli import _base
 from provisioner.cli._command import WithCommand
@@ -41,7 +41,7 @@ def command(
     """
     if not argv:
         raise click.UsageError("say how the server is started: -- COMMAND...")
-    prepared = workflow.prepare(site, _base.load_templates(templates))
+    prepared = _base.prepare(site, templates)
     checker, at = _session(prepared, bot, server)
     with _leaving():
         return proxy.serve(argv, proxy.referee(checker, at), _CLIENT, _tell)

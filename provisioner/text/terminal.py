@@ -45,6 +45,16 @@ def width(text: str) -> int:
     return sum(_columns(char) for char in text)
 
 
+def clipped(text: str, columns: int) -> str:
+    """Return as much of visible text as fits into so many columns, with `...` where it was cut."""
+    if width(text) <= columns:
+        return text
+    room, end = columns - 3, 0
+    while end < len(text) and (room := room - _columns(text[end])) >= 0:
+        end += 1
+    return f"{text[:end]}..."[: max(columns, 0)]
+
+
 def _columns(char: str) -> int:
     if unicodedata.category(char) in ("Mn", "Me"):
         return 0

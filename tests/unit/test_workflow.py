@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from provisioner import workflow
-from provisioner.change import ClusterInfo, Done, Event, Note, Op, Progress, Started
+from provisioner.change import ClusterInfo, Done, Event, Note, Op, Started
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.cluster.port import Outcome, Scope, Verb, Write
+from provisioner.effort import Phase
 from provisioner.errors import (
     ClusterError,
     FileError,
@@ -157,7 +158,8 @@ def test_applied_and_read_back(prepared: Prepared) -> None:
     """An apply tells its events, reads back, says when bots notice; the next plan is empty."""
     cluster = FaultyCluster()
     events = carried_out(prepared, cluster)
-    assert [type(event) for event in events] == [Started, Done, Started, Done, Progress, Note]
+    kinds = [Phase, Started, Done, Started, Done, Phase, Note]
+    assert [type(event) for event in events] == kinds
     assert workflow.make_plan(prepared, cluster, prune=False).changes == ()
 
 

@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Final
 from urllib.parse import urlsplit
 
+from provisioner.effort import Call, Called, Tell, unheard
 from provisioner.errors import ProvisionError
 from provisioner.system import process
 from provisioner.text.terminal import visible
@@ -39,6 +40,7 @@ class Tsh:
     path: str
     proxy: str
     identity: str | None = None
+    tell: Tell = unheard
 
     def targets(self, servers: Sequence[str]) -> tuple[Target, ...]:
         """Return the ways to MCP servers by their app names. Raises Unreadable if tsh fails."""
@@ -60,7 +62,9 @@ class Tsh:
     def _unfiltered(self) -> frozenset[str]:
         """Return the servers of which we may call every tool, whatever its name."""
         argv = (self.path, *self._as(), "mcp", "ls", "--format", "json")
-        result = process.run(process.Command(argv, timeout=_TSH_SECONDS, env=_ENV, limit=64 << 20))
+        command = process.Command(argv, timeout=_TSH_SECONDS, env=_ENV, limit=64 << 20)
+        result = process.run(command, lambda masked: self.tell(Call(masked)))
+        self.tell(Called(result.argv, result.seconds, result.code, result.timed_out))
         if result.code or result.timed_out:
             said = visible(process.strip_ansi(result.stderr).strip()[-500:]) or "it says nothing"
             raise Unreadable(

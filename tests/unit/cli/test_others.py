@@ -146,7 +146,7 @@ def test_usage_errors(words: tuple[str, ...], run: Run) -> None:
 def test_a_defect_of_ours(run: Run, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody foresaw is told with its trace, and is not called the user's fault."""
 
-    def broken(path: Path, _templates: object) -> None:
+    def broken(path: Path, *_: object) -> None:
         raise ZeroDivisionError(path)
 
     monkeypatch.setattr(workflow, "examine", broken)
@@ -159,7 +159,7 @@ def test_a_defect_of_ours(run: Run, site: Path, monkeypatch: pytest.MonkeyPatch)
 def test_an_interrupt_anywhere(run: Run, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """^C is exit code 130, whatever was going on."""
 
-    def interrupted(path: Path, _templates: object) -> None:
+    def interrupted(path: Path, *_: object) -> None:
         raise KeyboardInterrupt(path)
 
     monkeypatch.setattr(workflow, "examine", interrupted)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.processes import gone
 from tests.unit.cli.conftest import SITE, Run
 from tests.unit.cli.test_apply import BAD, RUN, faulty
 
@@ -100,7 +99,7 @@ def test_what_was_refused_has_no_report(run: Run, cluster: str, tmp_path: Path) 
 
 
 def test_a_killed_apply(site: Path) -> None:
-    """Killed in the middle of a write, an apply leaves a report of what it had begun."""
+    """Killed in the middle of a write, an apply leaves a report of what it had begun, and no process."""
     environ = {
         **os.environ,
         "FAKE_TCTL_STATE": str(site.with_name("state.json")),
@@ -120,9 +119,8 @@ def test_a_killed_apply(site: Path) -> None:
     finally:
         started.kill()
         started.wait()
-        for line in site.with_name("log").read_text().splitlines():
-            with suppress(ProcessLookupError):
-                os.kill(json.loads(line)["pid"], signal.SIGKILL)
+    calls = map(json.loads, site.with_name("log").read_text().splitlines())
+    assert all(gone(call["pid"]) for call in calls)
     assert report(site.parent)["state"] == "running"
     assert outcomes(site.parent) == {"role/dev": "started", "bot/ci": "pending"}
 

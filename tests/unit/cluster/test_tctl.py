@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from provisioner.change import Event, Key, Note, Progress
+from provisioner.change import Event, Key, Note
 from provisioner.cluster.canonical import canonical
 from provisioner.cluster.port import Outcome, Scope, Verb, WritableCluster, Write
 from provisioner.cluster.resource import equal
 from provisioner.cluster.tctl import Tctl, TctlOptions
 from provisioner.cluster.tctl._base import failure
+from provisioner.effort import Call, Called
 from provisioner.errors import (
     ClusterError,
     Denied,
@@ -344,13 +345,18 @@ class TestRead:
             fake.tctl(replace(DEFAULT, patience=2)).read(Scope(("role",)))
         assert (len(fake.calls), len(fake.slept)) == (3, 2)
 
-    def test_progress_names_the_calls(self, fake: Fake) -> None:
-        """Each call is announced as it starts, with the identity's path and no secret."""
+    def test_calls_are_told(self, fake: Fake) -> None:
+        """Each call is announced as it starts, with the identity's path and no secret, and as it ends."""
         (fake._directory / "identity").touch()
         identity = str(fake._directory / "identity")
         fake.tctl(replace(DEFAULT, auth_server="a:443", identity=identity)).read(Scope(("role",)))
-        flags = f"--auth-server=a:443 --identity={fake._directory}/identity"
-        assert fake.events == [Progress(f"{FAKE} {flags} get role --format=json")]
+        flags = ("--auth-server=a:443", f"--identity={fake._directory}/identity")
+        argv = (str(FAKE), *flags, "get", "role", "--format=json")
+        begun, ended = fake.events
+        assert begun == Call(argv)
+        assert isinstance(ended, Called)
+        assert (ended.argv, ended.code, ended.timed_out) == (argv, 0, False)
+        assert ended.seconds > 0
 
 
 class TestUnlistedRoles:

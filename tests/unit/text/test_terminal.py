@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.text.terminal import ansi, plain, plural, visible, width
+from provisioner.text.terminal import ansi, clipped, plain, plural, visible, width
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,24 @@ def test_visible_text_stays(text: str) -> None:
 def test_width_in_columns(text: str, columns: int) -> None:
     """East Asian characters take two columns, combining ones none."""
     assert width(text) == columns
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "shown"),
+    [
+        ("abcdef", 6, "abcdef"),
+        ("abcdefg", 6, "abc..."),
+        ("漢字漢字", 8, "漢字漢字"),
+        ("漢字漢字", 7, "漢字..."),
+        ("漢字漢字", 6, "漢..."),
+        ("abcdef", 2, ".."),
+        ("abcdef", 0, ""),
+    ],
+)
+def test_clipped(text: str, columns: int, shown: str) -> None:
+    """Text that is too wide ends in dots, and takes no more columns than there are."""
+    assert clipped(text, columns) == shown
+    assert width(shown) <= columns
 
 
 def test_paint() -> None:

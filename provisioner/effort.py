@@ -1,0 +1,40 @@
+"""What long work tells of itself: its phases, and the programs that it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of the work begins, in words such as "reading the cluster"; `total` steps, if known."""
+
+    name: str
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A program is started; `argv` is masked."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A program has ended after some seconds; `code` is negative after a signal."""
+
+    argv: tuple[str, ...]
+    seconds: float
+    code: int
+    timed_out: bool = False
+
+
+Effort = Phase | Call | Called
+Tell = Callable[[Effort], None]
+"""Is told of each as it happens."""
+
+
+def unheard(_: Effort) -> None:
+    """Tell nobody."""
