@@ -36,7 +36,7 @@ ROOMS = {
     "planning": "compare digests impact inputs plan_format tokens | desired holdings | part | plan | adoption",
     "rbac": "expressions patterns | traits | access | inquiry",
     "rendering": "documents | machines | render",
-    "site": "fields redaction sitefile | joins | model | schema subtract wording | decode keys starter",
+    "site": "fields raw redaction sitefile | joins | model | schema subtract wording | decode keys starter",
     "system": "files mortal | process | outdir pipes provenance",
     "templating": "placement sandbox template_text | templates",
     "text": "jsonfile scalars source terminal units | diagnostics splice | yamledit",

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from provisioner.cluster.kinds import KINDS, Normaliser, Path
+from provisioner.cluster.kinds import ITEM, KINDS, Normaliser, Path
 from provisioner.values import Body, Plain, freeze, is_mapping
 
 
@@ -62,13 +62,33 @@ def _pruned(value: Mapping[str, Plain], rules: _Rules) -> dict[str, Plain]:
         rule = rules.below.get(name, _NONE)
         if rule.ignored:
             continue
-        if rule.normal is not None:
-            plain = rule.normal(child)
-        else:
-            plain = _pruned(child, rule) if is_mapping(child) else child
+        plain = rule.normal(child) if rule.normal is not None else _plain(child, rule)
         if not _is_default(plain, rule.default):
             kept[name] = plain
     return kept
+
+
+def _plain(value: Plain, rules: _Rules) -> Plain:
+    """Return a value without what says no more than silence, on every level."""
+    if is_mapping(value):
+        return _pruned(value, rules)
+    if isinstance(value, list | tuple) and any(map(is_mapping, value)):
+        rule = rules.below.get(ITEM, _NONE)
+        return [_item(each, rule) if is_mapping(each) else each for each in value]
+    return value
+
+
+def _item(value: Mapping[str, Plain], rules: _Rules) -> dict[str, Plain]:
+    """Return an item of a list without its defaults.
+
+    In lists false stays: the booleans that stand there, those of tokens, can also be not set.
+    """
+    kept = {name: _plain(child, rules.below.get(name, _NONE)) for name, child in value.items()}
+    return {
+        name: child
+        for name, child in kept.items()
+        if child is False or not _is_default(child, rules.below.get(name, _NONE).default)
+    }
 
 
 def _is_default(value: Plain, default: Plain) -> bool:

@@ -21,6 +21,9 @@ APPLIED_LABEL: Final = "provisioner/applied"
 PROTECTED_LABEL: Final = "provisioner/protected"
 _SERVER_LABELS: Final = ("teleport.dev/", "teleport.internal/")
 
+ITEM: Final = "[]"
+"""The step of a path into every item of a list."""
+
 Path = tuple[str, ...]
 Normaliser = Callable[[Plain], Plain]
 
@@ -118,6 +121,11 @@ def _role_defaults(variant: str) -> Mapping[Path, Plain]:
         defaults[*_OPTIONS, "idp", "saml", "enabled"] = True
     if version in _KUBERNETES_RESOURCES and version != variant:
         defaults["spec", "allow", "kubernetes_resources"] = (_KUBERNETES_RESOURCES[version],)
+    if version in _WITHOUT_VERBS:
+        for side in _SIDES:
+            defaults["spec", side, "kubernetes_resources", ITEM, "verbs"] = ["*"]
+    for name, value in (("type", "ssh"), ("mode", "extension")):
+        defaults[*_OPTIONS, "cert_extensions", ITEM, name] = value
     return defaults
 
 
@@ -200,13 +208,14 @@ _ROLE_OPTIONS_WITHOUT_DEFAULT: Final = frozenset(
         "ssh_port_forwarding",
     }
 )
-_ANY: Final[Mapping[str, Plain]] = {"name": "*", "namespace": "*", "verbs": ["*"]}
+_ANY: Final[Mapping[str, Plain]] = {"name": "*", "namespace": "*"}
 _KUBERNETES_RESOURCES: Final[Mapping[str, Plain]] = {
     **{version: {**_ANY, "kind": "pod"} for version in ("v3", "v4", "v5")},
-    "v7": {**_ANY, "kind": "*"},
-    "v8": {**_ANY, "kind": "*", "api_group": "*"},
+    "v7": {**_ANY, "kind": "*", "verbs": ["*"]},
+    "v8": {**_ANY, "kind": "*", "verbs": ["*"], "api_group": "*"},
 }
 
+_WITHOUT_VERBS: Final = ("v3", "v4", "v5", "v6")
 _WITH_KUBERNETES: Final = " with Kubernetes labels"
 _JOIN_DEFAULTS: Final[Mapping[str, Mapping[Path, Plain]]] = {
     "gitlab": {("spec", "gitlab", "domain"): "gitlab.com"},

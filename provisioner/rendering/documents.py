@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from provisioner.change import Key
 from provisioner.cluster.kinds import PROTECTED_LABEL, SITE_LABEL
 from provisioner.errors import Place
+from provisioner.site import raw
 from provisioner.site.joins import IamJoin, Join, OtherJoin, SecretJoin, token_name
 from provisioner.site.model import App, Bot, Deny, Entry, Role, Site
 from provisioner.site.subtract import remaining
@@ -58,9 +59,11 @@ def _role(name: str, role: Role, site: Site) -> Mapping[str, Plain]:
         "tools": remaining(role, site.mcp_servers),
         "deny": _deny(role.deny) if role.deny else None,
         "options": role.options,
-        "extra_allow": {},
-        "extra_deny": {},
-        "extra_spec": {},
+        "extra_allow": raw.without(raw.at(role.spec, ("allow",)), "mcp"),
+        "extra_allow_mcp": raw.at(role.spec, ("allow", "mcp")),
+        "extra_deny": raw.without(raw.at(role.spec, ("deny",)), "mcp"),
+        "extra_deny_mcp": raw.at(role.spec, ("deny", "mcp")),
+        "extra_spec": raw.without(role.spec, "allow", "deny"),
     }
 
 
@@ -80,7 +83,9 @@ def _app(app: App) -> Mapping[str, Plain]:
         "run_as_host_user": app.run_as_host_user,
         "headers": [{"name": header.name, "value": header.value} for header in app.headers],
         "insecure_skip_verify": app.insecure_skip_verify,
-        "extra_spec": {},
+        "extra_mcp": raw.at(app.spec, ("mcp",)),
+        "extra_rewrite": raw.at(app.spec, ("rewrite",)),
+        "extra_spec": raw.without(app.spec, "mcp", "rewrite"),
     }
 
 

@@ -20,10 +20,11 @@ from provisioner.errors import Place, Problem, SiteError
 from provisioner.rbac.access import matrix
 from provisioner.rendering.documents import Locate, documents
 from provisioner.rendering.machines import machine_files
+from provisioner.site import raw
 from provisioner.site.model import Site
 from provisioner.templating.templates import Templates
 from provisioner.text import source
-from provisioner.values import Plain, freeze
+from provisioner.values import EMPTY, Body, Plain, freeze
 
 _DIRECTORIES: Final = {"role": "roles", "app": "apps", "bot": "bots", "token": "tokens"}
 
@@ -48,7 +49,7 @@ def render(site: Site, templates: Templates, locate: Locate) -> Rendered:
     for key, at, context in documents(site, locate):
         try:
             text = templates.render(KINDS[key.kind].template, context, entry=at)
-            resources.append(_parsed(text, key, at, site.site))
+            resources.append(_parsed(text, key, at, site))
         except SiteError as error:
             problems.extend(error.problems)
         else:
@@ -80,7 +81,7 @@ def _reach(site: Site, resources: list[Resource]) -> Callable[[str], tuple[str, 
     return lambda bot: tuple(reached()[bot])
 
 
-def _parsed(text: str, key: Key, at: Place, site: str) -> Resource:
+def _parsed(text: str, key: Key, at: Place, site: Site) -> Resource:
     """Read a rendered document back. Raises SiteError when it is not what it was asked to be."""
     template = KINDS[key.kind].template
     document, problems = source.load(text.encode(), f"{template} (as rendered for {key})")
@@ -91,15 +92,25 @@ def _parsed(text: str, key: Key, at: Place, site: str) -> Resource:
         for path, wanted in (
             (("kind",), key.kind),
             (("metadata", "name"), key.name),
-            (("metadata", "labels", SITE_LABEL), site),
+            (("metadata", "labels", SITE_LABEL), site.site),
         )
         if (found := _at(document.value, path)) != wanted
     ]
-    if not isinstance(_at(document.value, ("spec",)), dict):
+    spec = _at(document.value, ("spec",))
+    if not isinstance(spec, dict):
         wrong.append("spec is not a mapping")
+    wrong += [f"{path} is lost" for path in raw.lost(_raw(site, key), spec)]
     if wrong:
         raise SiteError((_not_as_asked(template, key, at, wrong),))
     return Resource(key, freeze(document.value), at)
+
+
+def _raw(site: Site, key: Key) -> Body:
+    """Return what the site says of a document that it has no words for."""
+    if key.kind == "role":
+        return site.roles[key.name].spec
+    app = site.mcp_servers[key.name].app if key.kind == "app" else None
+    return app.spec if app else EMPTY
 
 
 def _at(value: Plain, path: tuple[str, ...]) -> Plain:
@@ -113,7 +124,7 @@ def _not_as_asked(template: str, key: Key, at: Place, wrong: list[str]) -> Probl
         "PV038",
         "error",
         f"the template wrote something else than {key}: {'; '.join(wrong)}",
-        "a template must write one document with the kind, name and labels that it is given",
+        "a template must write one document with the kind, name, labels and raw spec that it is given",
         Place(template),
         (at,),
     )

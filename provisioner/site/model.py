@@ -77,7 +77,10 @@ class Header(Strict):
 
 
 class App(Strict):
-    """An MCP server that we register in Teleport: a command on the agent, or a remote address."""
+    """An MCP server that we register in Teleport: a command on the agent, or a remote address.
+
+    `spec` is the rest of the document's spec, as it is.
+    """
 
     command: Filled | None = None
     args: Many[Text] = ()
@@ -85,6 +88,7 @@ class App(Strict):
     uri: Filled | None = None
     headers: Many[Header] = ()
     insecure_skip_verify: bool = False
+    spec: Map[str, Plain] = Field(default_factory=nothing)
 
 
 class Entry(Strict):
@@ -112,7 +116,10 @@ class Deny(Strict):
 
 
 class Role(Entry):
-    """Which MCP servers by their labels, and which of their tools."""
+    """Which MCP servers by their labels, and which of their tools.
+
+    `spec` is the rest of the document's spec, as it is.
+    """
 
     version: Literal["v6", "v7", "v8"] = "v8"
     app_labels: Selector = Field(default_factory=nothing)
@@ -122,6 +129,7 @@ class Role(Entry):
     deny: Deny | None = None
     labels: Labels = Field(default_factory=nothing)
     options: Map[str, Plain] = Field(default_factory=nothing)
+    spec: Map[str, Plain] = Field(default_factory=nothing)
 
 
 class Reader(Strict):

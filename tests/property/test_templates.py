@@ -175,7 +175,9 @@ conditions = st.fixed_dictionaries(
 )
 
 
-def allowed(rule: Mapping[str, Plain] | None, extra: Mapping[str, Plain]) -> Plain:
+def allowed(
+    rule: Mapping[str, Plain] | None, extra: Mapping[str, Plain], mcp: Mapping[str, Plain]
+) -> Plain:
     """Return what Teleport calls the allow or the deny of a role."""
     rule = rule or {}
     labels = (rule.get("app_labels") or {}).items()
@@ -183,7 +185,7 @@ def allowed(rule: Mapping[str, Plain] | None, extra: Mapping[str, Plain]) -> Pla
         {
             "app_labels": {k: texts[0] if len(texts) == 1 else texts for k, texts in labels},
             "app_labels_expression": rule.get("app_labels_expression"),
-            "mcp": present({"tools": rule.get("tools")}),
+            "mcp": present({"tools": rule.get("tools")}) | dict(mcp),
         }
     ) | dict(extra)
 
@@ -198,7 +200,7 @@ further = mappings.map(lambda extra: {f"x{key}": value for key, value in extra.i
 
 
 @settings(max_examples=40)
-@given(metadata, conditions, st.none() | conditions, mappings, st.tuples(further, further, further))
+@given(metadata, conditions, st.none() | conditions, mappings, st.tuples(*[further] * 5))
 def test_a_role_says_what_it_was_told(
     meta: dict[str, Plain],
     allow: dict[str, Plain],
@@ -207,12 +209,17 @@ def test_a_role_says_what_it_was_told(
     extra: tuple[dict[str, Plain], ...],
 ) -> None:
     """Every value of a role comes back equal, and nothing else comes back."""
-    named = dict(zip(("extra_allow", "extra_deny", "extra_spec"), extra, strict=True))
+    names = ("extra_allow", "extra_allow_mcp", "extra_deny", "extra_deny_mcp", "extra_spec")
+    named = dict(zip(names, extra, strict=True))
     context = {**meta, **allow, **named, "version": "v8", "deny": deny, "options": options}
     spec = present(
-        {"allow": allowed(allow, extra[0]), "deny": allowed(deny, extra[1]), "options": options}
+        {
+            "allow": allowed(allow, *extra[:2]),
+            "deny": allowed(deny, *extra[2:4]),
+            "options": options,
+        }
     )
-    wanted = {**head("role", "v8", meta), "spec": spec | extra[2]}
+    wanted = {**head("role", "v8", meta), "spec": spec | extra[4]}
     assert_same(render("teleport/role", context), wanted)
 
 
@@ -242,7 +249,7 @@ headers = st.fixed_dictionaries({"name": texts, "value": texts})
     maybe,
     st.lists(headers, max_size=2),
     st.booleans(),
-    further,
+    st.tuples(*[further] * 3),
 )
 def test_an_app_says_what_it_was_told(
     meta: dict[str, Plain],
@@ -252,18 +259,19 @@ def test_an_app_says_what_it_was_told(
     user: str | None,
     sent: list[dict[str, str]],
     insecure: bool,
-    extra: dict[str, Plain],
+    extra: tuple[dict[str, Plain], ...],
 ) -> None:
     """Every value of an app comes back equal, and nothing else comes back."""
     process = {"command": command, "args": args, "run_as_host_user": user}
     spec = {
         "uri": uri,
-        "mcp": present(process) if command else {},
+        "mcp": (present(process) if command else {}) | extra[0],
         "insecure_skip_verify": insecure,
-        "rewrite": present({"headers": sent}),
+        "rewrite": present({"headers": sent}) | extra[1],
     }
-    known = {"uri": uri, "headers": sent, "insecure_skip_verify": insecure, "extra_spec": extra}
-    wanted = {**head("app", "v3", meta), "spec": present(spec) | extra}
+    named = dict(zip(("extra_mcp", "extra_rewrite", "extra_spec"), extra, strict=True))
+    known = {"uri": uri, "headers": sent, "insecure_skip_verify": insecure, **named}
+    wanted = {**head("app", "v3", meta), "spec": present(spec) | extra[2]}
     assert_same(render("teleport/app", meta | process | known), wanted)
 
 

@@ -14,6 +14,7 @@ from provisioner.checks.rules import (
     exceptions,
     machines,
     matching,
+    raw,
     reach,
     roles,
     servers,
@@ -32,6 +33,7 @@ RULES: Final[tuple[Rule[Site], ...]] = (
     *bots.RULES,
     *servers.RULES,
     *machines.RULES,
+    *raw.RULES,
     *tests.RULES,
 )
 """What can be said of a site as it is read."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from provisioner.change import Key
@@ -27,6 +28,8 @@ from provisioner.cluster.teleport import (
     token_fields,
 )
 from provisioner.cluster.teleport._base import BOT_LABEL, Server, Store, Version, check_header
+from provisioner.cluster.teleport.faults import Fault
+from provisioner.cluster.teleport.faults import faults as _faults
 from provisioner.cluster.teleport.presets import presets
 from provisioner.cluster.teleport.secrets import concealed, revealed
 from provisioner.cluster.teleport.shapes import Shapes
@@ -36,6 +39,7 @@ from provisioner.values import EMPTY, Body, freeze
 
 __all__ = [
     "BOT_LABEL",
+    "Fault",
     "Server",
     "Shapes",
     "Store",
@@ -43,6 +47,7 @@ __all__ = [
     "Version",
     "check_types",
     "concealed",
+    "faults",
     "presets",
 ]
 
@@ -104,6 +109,13 @@ def check_types(body: Body) -> None:
             role_fields.check_types(newest, body)
         case kind:
             _KINDS[kind].read(newest, body)
+
+
+def faults(version: Version, body: Body) -> Iterator[Fault]:
+    """Yield what a Teleport of this release has against the `spec` of a role or an app."""
+    kind, server = _KINDS[body["kind"]], Server(version)
+    strict = {"role": role_fields.read_strictly, "app": app.read_strictly}[body["kind"]]
+    return _faults(partial(strict, server), partial(kind.complete, server), body)
 
 
 class Teleport:

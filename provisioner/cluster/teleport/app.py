@@ -7,6 +7,7 @@ reference at https://goteleport.com/docs/reference/agent-services/mcp-access/.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from provisioner.cluster.teleport._base import (
@@ -118,6 +119,12 @@ def read(server: Server, body: Body) -> dict[str, Any]:
     if body.get("version") != "v3":
         raise Rejected(f'unsupported app resource version "{body.get("version") or ""}"')
     app: dict[str, Any] = _APP(server, body, "")
+    return app
+
+
+def read_strictly(server: Server, body: Body) -> dict[str, Any]:
+    """Return the fields of an app document, of which all must be known. Raises Rejected."""
+    app: dict[str, Any] = _APP(replace(server, strict=True), body, "")
     return app
 
 

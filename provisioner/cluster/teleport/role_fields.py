@@ -212,7 +212,15 @@ def read(server: Server, body: Body) -> dict[str, Any]:
     version = body.get("version")
     if version not in _VERSIONS:
         raise Rejected(f'role version "{version or ""}" is not supported')
-    role: dict[str, Any] = _ROLE(replace(server, strict=server.has(_STRICT)), body, "")
+    if server.has(_STRICT):
+        return read_strictly(server, body)
+    role: dict[str, Any] = _ROLE(server, body, "")
+    return role
+
+
+def read_strictly(server: Server, body: Body) -> dict[str, Any]:
+    """Return the fields of a role document, of which all must be known. Raises Rejected."""
+    role: dict[str, Any] = _ROLE(replace(server, strict=True), body, "")
     return role
 
 

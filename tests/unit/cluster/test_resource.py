@@ -148,3 +148,46 @@ def test_the_applied_hash_is_of_the_meaning() -> None:
     stored = with_label(filled(role()), "provisioner/applied", before)
     assert applied_hash(resource(stored).form) == before
     assert applied_hash(resource(role(allow={"mcp": {"tools": ["*"]}})).form) != before
+
+
+@pytest.mark.parametrize(
+    ("site", "live"),
+    [
+        (
+            {"require_session_join": [{"name": "a", "count": 1}]},
+            {"require_session_join": [{"name": "a", "count": 1, "on_leave": "", "kinds": None}]},
+        ),
+        ({"spiffe": [{"path": "/x", "dns_sans": []}]}, {"spiffe": [{"path": "/x"}]}),
+        ({"rules": [{"verbs": ["a"], "where": ""}]}, {"rules": [{"verbs": ["a"]}]}),
+    ],
+)
+def test_items_of_lists(site: dict[str, Any], live: dict[str, Any]) -> None:
+    """What Teleport prints for nothing inside of a list's item is no difference either."""
+    assert same(role(allow=site), role(allow=live))
+    assert not same(role(allow=site), role(allow={}))
+
+
+def test_items_keep_what_they_say() -> None:
+    """Order and values of items count, and false is no silence where it can also be not set."""
+    one, two = {"resources": ["a"]}, {"resources": ["b"]}
+    assert not same(role(allow={"rules": [one, two]}), role(allow={"rules": [two, one]}))
+    gitlab = [{"project_path": "a", "ref_protected": False}]
+    assert canonical({"kind": "token", "metadata": {}, "spec": {"gitlab": {"allow": gitlab}}})[
+        "spec"
+    ] == {"gitlab": {"allow": gitlab}}
+
+
+@pytest.mark.parametrize(("version", "is_same"), [("v6", True), ("v7", False), ("v8", False)])
+def test_verbs_on_kubernetes_resources(version: str, is_same: bool) -> None:
+    """Up to v6 Teleport fills in all verbs for each resource; later they are what was written."""
+    one, two = (
+        {**role(allow={"kubernetes_resources": [{"kind": "pod", **verbs}]}), "version": version}
+        for verbs in ({}, {"verbs": ["*"]})
+    )
+    assert same(one, two) is is_same
+
+
+def test_extensions_of_certificates() -> None:
+    """Type and mode of a certificate's extension have one value each, which goes without saying."""
+    bare, full = {"name": "a"}, {"name": "a", "type": "ssh", "mode": "extension", "value": ""}
+    assert same(options(cert_extensions=[bare]), options(cert_extensions=[full]))

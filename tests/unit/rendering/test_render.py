@@ -106,6 +106,9 @@ def test_bots() -> None:
         "roles: {dev: {deny: {tools: [x]}, options: {max_session_ttl: 8h, lock: strict}}}",
         "roles: {dev: {app_labels_expression: 'contains(user.spec.traits[\"a\"], \"b\")'}}",
         "roles: {dev: {description: \"'\\\" {{ }} \\n \\u20ac\", labels: {a: 'yes', b: '1'}}}",
+        "roles: {dev: {tools: [a], spec: {allow: {logins: ['*x'], node_labels: {'*': '*'}}, deny: {logins: [y]}}}}",
+        "roles: {dev: {spec: {deny: {rules: [{resources: [role], verbs: [list]}]}}}}",
+        "mcp_servers: {a: {app: {uri: 'mcp+https://x/', spec: {rewrite: {jwt_claims: none}, cors: {max_age: 1}}}}}",
         "bots: {ci: {max_session_ttl: 12h, traits: {a: b}, labels: {a: 'no'}}}",
         "mcp_servers: {a: {app: {uri: 'mcp+https://x/', headers: [{name: A, value: '{{internal.jwt}}'}]}}}",
         "mcp_servers: {a: {app: {command: x, run_as_host_user: '1000'}}}",
@@ -204,6 +207,38 @@ def test_a_template_that_writes_something_else(template: str, said: str) -> None
     assert said in problem.message
     assert problem.at == Place("teleport/role.yaml.j2")
     assert problem.related == (Place("site.yaml", 4, 9, 12),)
+
+
+def test_raw_specs() -> None:
+    """A raw spec stands in the document beside what is said in words, in one mapping with it."""
+    spec = body(
+        "roles: {dev: {app_labels: {a: b}, tools: [x], deny: {tools: [y]}, options: {lock: strict}, "
+        "spec: {allow: {logins: [root], mcp: {new: 1}}, deny: {mcp: {new: 2}, logins: [no]}, other: {z: [true]}}}}"
+    )["spec"]
+    assert spec == {
+        "allow": {"app_labels": {"a": "b"}, "mcp": {"tools": ["x"], "new": 1}, "logins": ["root"]},
+        "deny": {"mcp": {"tools": ["y"], "new": 2}, "logins": ["no"]},
+        "options": {"lock": "strict"},
+        "other": {"z": [True]},
+    }
+    spec = body(
+        "mcp_servers: {a: {app: {command: x, run_as_host_user: y, headers: [{name: A, value: '{{internal.jwt}}'}], "
+        "spec: {mcp: {new: 1}, rewrite: {redirect: [z]}, public_addr: p}}}}"
+    )["spec"]
+    assert spec == {
+        "mcp": {"command": "x", "run_as_host_user": "y", "new": 1},
+        "rewrite": {"headers": [{"name": "A", "value": "{{internal.jwt}}"}], "redirect": ["z"]},
+        "public_addr": "p",
+    }
+
+
+def test_a_template_that_loses_a_raw_spec() -> None:
+    """A template of one's own that does not know of raw specs is refused, with what it loses."""
+    (problem,) = refusals(
+        "roles: {dev: {spec: {allow: {logins: [root]}, deny: {}, other: 1}}}",
+        role="kind: role\nversion: v8\nmetadata:\n  name: {{ name }}\n  labels: {{ labels }}\nspec: {}\n",
+    )
+    assert problem.message.endswith("spec.allow.logins is lost; spec.other is lost")
 
 
 @pytest.mark.parametrize("template", ["kind: role\nkind: role\n", "a: [b\n", "a: *x\n"])

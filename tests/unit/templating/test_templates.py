@@ -236,7 +236,9 @@ ROLE: Mapping[str, Plain] = {
     "deny": None,
     "options": None,
     "extra_allow": {},
+    "extra_allow_mcp": {},
     "extra_deny": {},
+    "extra_deny_mcp": {},
     "extra_spec": {},
 }
 APP: Mapping[str, Plain] = {
@@ -248,6 +250,8 @@ APP: Mapping[str, Plain] = {
     "run_as_host_user": None,
     "headers": [],
     "insecure_skip_verify": False,
+    "extra_mcp": {},
+    "extra_rewrite": {},
     "extra_spec": {},
 }
 TBOT: Mapping[str, Plain] = {

@@ -86,7 +86,7 @@ def struct(table: Mapping[str, Any]) -> Decode:
             mismatch(value, path, "struct")
         known = {n: f for n, f in fields.items() if server.has(f.since)}
         if server.strict:
-            _refuse_unknown(value, known)
+            _refuse_unknown(value, known, path)
         printed = {}
         for name, each in known.items():
             plain = each.decode(server, value.get(name), f"{path}.{name}" if path else name)
@@ -205,11 +205,27 @@ def text_map(_server: Server, value: Plain, path: str) -> Plain:
     return {key: _item(_server, found, path) for key, found in value.items()} or None
 
 
+class Mismatch(Rejected):
+    """A value at `path` (`spec.allow.logins[0]`) is `found` where Go has the type `wanted`."""
+
+    def __init__(self, path: str, found: str, wanted: str) -> None:
+        super().__init__(
+            f"json: cannot unmarshal {found} into Go struct field {path} of type {wanted}"
+        )
+        self.path, self.found, self.wanted = path, found, wanted
+
+
+class Unknown(Rejected):
+    """The struct at `path` has no field `name`, but those that are `known`."""
+
+    def __init__(self, path: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f'json: unknown field "{name}"')
+        self.path, self.name, self.known = path, name, tuple(known)
+
+
 def mismatch(value: Plain, path: str, wanted: str) -> NoReturn:
     """Raise Rejected as Go does for a value of another type."""
-    raise Rejected(
-        f"json: cannot unmarshal {json_type(value)} into Go struct field {path} of type {wanted}"
-    )
+    raise Mismatch(path, json_type(value), wanted)
 
 
 def json_type(value: Plain) -> str:
@@ -251,7 +267,7 @@ def _strings(value: Plain, path: str) -> Plain:
     return value[0] if len(value) == 1 else list(value)
 
 
-def _refuse_unknown(value: Mapping[str, Plain], known: Iterable[str]) -> None:
+def _refuse_unknown(value: Mapping[str, Plain], known: Mapping[str, Field], path: str) -> None:
     for name in value:
         if name not in known:
-            raise Rejected(f'json: unknown field "{name}"')
+            raise Unknown(path, name, known)

@@ -1,0 +1,175 @@
+"""Rules about what goes to Teleport as it is: raw specs, and the options of roles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Final
+
+from provisioner.checks.rules._base import Finding, Path, Rule
+from provisioner.cluster.teleport import Fault, faults
+from provisioner.site import raw
+from provisioner.site.model import Site
+from provisioner.text import units
+from provisioner.values import Body, Plain, canonical_json, is_mapping
+
+_NEWEST: Final = (99, 0, 0)
+_DURATIONS: Final = ("max_session_ttl", "client_idle_timeout")  # which have a rule of their own
+_GO: Final[Mapping[str, str]] = {
+    "string": "text",
+    "bool": "true or false",
+    "int64": "a whole number",
+    "[]string": "text or a list of texts",
+    "slice": "a list",
+    "struct": "a mapping",
+    "map[string]string": "a mapping of texts",
+    "Labels": "a mapping of texts or lists",
+}
+_WRITERS: Final = frozenset(
+    {
+        "*",
+        "access_list",
+        "auth_connector",
+        "bot",
+        "cert_authority",
+        "cluster_auth_preference",
+        "github",
+        "oidc",
+        "role",
+        "saml",
+        "token",
+        "trusted_cluster",
+        "user",
+        "user_group",
+    }
+)
+_WRITES: Final = frozenset(("*", "create", "update"))
+
+
+def _said_twice(site: Site) -> Iterator[Finding]:
+    for kind, where, label, spec in _specs(site):
+        for path, word in raw.said_twice(kind, spec):
+            yield Finding(
+                (*where, *path),
+                f"{label}: {_dotted(('spec', *path))} is said with the word `{_dotted(word)}`, not raw",
+                f"write it as {_dotted((*where[:-1], *word))}: the rules understand it there",
+                on_key=True,
+            )
+
+
+def _refused(site: Site) -> Iterator[Finding]:
+    for kind, where, label, spec in _specs(site):
+        for fault in _faults(site, kind, _version(site, where), spec):
+            if not fault.known:
+                yield _finding((*where, *fault.path[1:]), label, fault)
+
+
+def _unknown(site: Site) -> Iterator[Finding]:
+    for kind, where, label, spec in _specs(site):
+        for fault in _faults(site, kind, _version(site, where), spec):
+            if fault.known:
+                yield Finding(
+                    (*where, *fault.path[1:]),
+                    f"{label}: Teleport {site.teleport.version or 18} has no field "
+                    f"{_dotted(fault.path)}, as far as is known here",
+                    "leave it out, or use a Teleport that knows it: tctl below 18.8 drops it silently",
+                    on_key=True,
+                    word=str(fault.path[-1]),
+                    known=fault.known,
+                )
+
+
+def _bad_option(site: Site) -> Iterator[Finding]:
+    for name, role in site.roles.items():
+        options = {key: value for key, value in role.options.items() if key not in _DURATIONS}
+        # Of the versions, v7 takes every option.
+        for fault in _faults(site, "role", "v7", {"options": options}) if options else ():
+            if fault.path[2:] and not fault.known:
+                yield _finding(("roles", name, *fault.path[1:]), f"role {name}", fault)
+
+
+def _rewrites_access(site: Site) -> Iterator[Finding]:
+    for name, role in site.roles.items():
+        rules = raw.at(role.spec, ("allow",)).get("rules")
+        for number, rule in enumerate(rules if isinstance(rules, list | tuple) else ()):
+            resources, verbs = _chosen(rule, "resources", _WRITERS), _chosen(rule, "verbs", _WRITES)
+            if resources and verbs:
+                yield Finding(
+                    ("roles", name, "spec", "allow", "rules", number),
+                    f"role {name}: whoever holds it may {' and '.join(verbs)} {', '.join(resources)}, "
+                    "and so give itself any access: what ACCESS says of it is no limit",
+                    "keep such rules in a role that no MCP client's bot holds",
+                )
+
+
+def _dynamic_labels(site: Site) -> Iterator[Finding]:
+    for name, server in site.mcp_servers.items():
+        if server.app is not None and server.app.spec.get("dynamic_labels"):
+            yield Finding(
+                ("mcp_servers", name, "app", "spec", "dynamic_labels"),
+                f"MCP server {name}: roles match dynamic labels too, and nobody knows them here: "
+                "more roles may reach it than ACCESS says",
+                "use labels, which are the same everywhere",
+                on_key=True,
+            )
+
+
+def _specs(site: Site) -> Iterator[tuple[str, Path, str, Body]]:
+    """Yield every raw spec: kind, path in the site, what to call its entry, and the spec."""
+    for name, role in site.roles.items():
+        if role.spec:
+            yield "role", ("roles", name, "spec"), f"role {name}", role.spec
+    for name, server in site.mcp_servers.items():
+        if server.app is not None and server.app.spec:
+            path = ("mcp_servers", name, "app", "spec")
+            yield "app", path, f"MCP server {name}", server.app.spec
+
+
+def _version(site: Site, where: Path) -> str:
+    return site.roles[str(where[1])].version if where[0] == "roles" else "v3"
+
+
+def _faults(site: Site, kind: str, version: str, spec: Body) -> tuple[Fault, ...]:
+    """Return what Teleport of the site's release has against a spec."""
+    release = units.version(site.teleport.version) if site.teleport.version else _NEWEST
+    return _known_faults(release, kind, version, canonical_json(spec))
+
+
+@lru_cache(maxsize=1024)
+def _known_faults(
+    release: tuple[int, int, int], kind: str, version: str, spec: str
+) -> tuple[Fault, ...]:
+    """Return the same for a spec as JSON: in a large site, many are alike."""
+    whole = {**({"uri": "mcp+https://x/mcp"} if kind == "app" else {}), **json.loads(spec)}
+    body = {"kind": kind, "version": version, "metadata": {"name": "x"}, "spec": whole}
+    return tuple(faults(release, body))
+
+
+def _finding(path: Path, label: str, fault: Fault) -> Finding:
+    where = _dotted(fault.path)
+    if not fault.wanted:
+        cure = "correct it, or leave it out"
+        return Finding(path, f"{label}: Teleport refuses {where}: {fault.message}", cure)
+    wanted = _GO.get(fault.wanted, fault.wanted)
+    cure = "quote numbers and booleans" if wanted.startswith("text") else f"write {wanted}"
+    return Finding(path, f"{label}: Teleport wants {wanted} for {where}", cure)
+
+
+def _chosen(rule: Plain, key: str, words: frozenset[str]) -> list[str]:
+    found = rule.get(key) if is_mapping(rule) else ()
+    return sorted(words.intersection(word for word in found or () if isinstance(word, str)))
+
+
+def _dotted(path: Path) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)[1:]
+
+
+RULES: Final = (
+    Rule("PV119", "error", "role option of another type", _bad_option, firm=True),
+    Rule("PV190", "error", "raw spec of what has a word", _said_twice, firm=True),
+    Rule("PV191", "error", "raw spec that Teleport refuses", _refused, firm=True),
+    Rule("PV192", "warning", "raw spec that Teleport does not know", _unknown),
+    Rule("PV193", "warning", "role that can rewrite access", _rewrites_access),
+    Rule("PV194", "warning", "dynamic labels", _dynamic_labels),
+)
