@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from functools import lru_cache, partial
+from typing import Final
 
 from provisioner.clients import FORMATS, Connection, Layout
 from provisioner.errors import Place
@@ -17,8 +19,10 @@ from provisioner.values import Plain
 Reach = Callable[[str], tuple[str, ...]]
 """Gives, for a bot, the servers on which it has a tool, or may have one."""
 
-MachineFile = tuple[str, str, Place, Mapping[str, Plain]]
-"""Its path, the template that writes it, the site entry behind it, and what the template is told."""
+_FACTS: Final = tuple(field.name for field in fields(Connection))
+
+MachineFile = tuple[str, str, Callable[[], Place], Mapping[str, Plain]]
+"""Its path, its template, what finds the site entry behind it, and what the template is told."""
 
 
 def machine_files(site: Site, locate: Locate, reach: Reach) -> Iterator[MachineFile]:
@@ -29,7 +33,7 @@ def machine_files(site: Site, locate: Locate, reach: Reach) -> Iterator[MachineF
     for name, bot in site.bots.items():
         if bot.identity is None:
             continue
-        at = locate(("bots", name, "identity"))
+        at = partial(locate, ("bots", name, "identity"))
         for number, join in enumerate(bot.join or (None,)):
             # No name holds a dot, so that this is never the file of another bot.
             suffix = f".{join.name or join.method.replace('_', '-')}" if join and number else ""
@@ -87,7 +91,7 @@ def _destination(identity: Identity) -> Mapping[str, Plain]:
 def _client_files(
     site: Site, name: str, bot: Bot, locate: Locate, reach: Reach
 ) -> Iterator[MachineFile]:
-    at = locate(("bots", name, "clients"))
+    at = partial(locate, ("bots", name, "clients"))
     for kind in dict.fromkeys(client.format for client in bot.clients):
         entries = [
             entry
@@ -112,9 +116,14 @@ def custom_template(path: str) -> str:
     return f"custom/{path}"
 
 
+@lru_cache(maxsize=64)
+def _milliseconds(duration: str) -> int:
+    return units.nanoseconds(duration) // 10**6
+
+
 def _connection(site: Site, bot: Bot, client: Client, server: str) -> Mapping[str, Plain]:
     directory = bot.identity.directory if bot.identity else ""
-    milliseconds = units.nanoseconds(client.timeout) // 10**6
+    milliseconds = _milliseconds(client.timeout)
     entry = site.mcp_servers[server]
     connection = Connection(
         name=client.name or server,
@@ -130,7 +139,7 @@ def _connection(site: Site, bot: Bot, client: Client, server: str) -> Mapping[st
     )
     argv = (connection.command, *connection.args)
     return {
-        **{field.name: getattr(connection, field.name) for field in fields(connection)},
+        **{name: getattr(connection, name) for name in _FACTS},
         "argv": argv,
         "line": shlex.join(argv),
         "timeout_s": -(-milliseconds // 1000),

@@ -24,7 +24,7 @@ from provisioner.site import raw
 from provisioner.site.model import Site
 from provisioner.templating.templates import Templates
 from provisioner.text import source
-from provisioner.values import EMPTY, Body, Plain, freeze
+from provisioner.values import EMPTY, Body, Plain, freeze, is_mapping
 
 _DIRECTORIES: Final = {"role": "roles", "app": "apps", "bot": "bots", "token": "tokens"}
 
@@ -54,12 +54,12 @@ def render(site: Site, templates: Templates, locate: Locate) -> Rendered:
             problems.extend(error.problems)
         else:
             files[f"{_DIRECTORIES[key.kind]}/{key.name}.yaml"] = text
-    for path, template, at, context in machine_files(site, locate, _reach(site, resources)):
+    for path, template, find, context in machine_files(site, locate, _reach(site, resources)):
         if path in files:
-            problems.append(_written_twice(path, at))
+            problems.append(_written_twice(path, find()))
             continue
         try:
-            files[path] = templates.render(template, context, entry=at)
+            files[path] = templates.render(template, context, entry=find)
         except SiteError as error:
             problems.extend(error.problems)
     if problems:
@@ -84,9 +84,9 @@ def _reach(site: Site, resources: list[Resource]) -> Callable[[str], tuple[str, 
 def _parsed(text: str, key: Key, at: Place, site: Site) -> Resource:
     """Read a rendered document back. Raises SiteError when it is not what it was asked to be."""
     template = KINDS[key.kind].template
-    document, problems = source.load(text.encode(), f"{template} (as rendered for {key})")
-    if document is None or problems:
-        raise SiteError(tuple(replace(problem, related=(at,)) for problem in problems))
+    body = source.quick(text)
+    if body is None:
+        body = _read_back(text, f"{template} (as rendered for {key})", at)
     wrong = [
         f"{'.'.join(path)} is {found!r}, not {wanted!r}"
         for path, wanted in (
@@ -94,15 +94,22 @@ def _parsed(text: str, key: Key, at: Place, site: Site) -> Resource:
             (("metadata", "name"), key.name),
             (("metadata", "labels", SITE_LABEL), site.site),
         )
-        if (found := _at(document.value, path)) != wanted
+        if (found := _at(body, path)) != wanted
     ]
-    spec = _at(document.value, ("spec",))
-    if not isinstance(spec, dict):
+    spec = _at(body, ("spec",))
+    if not is_mapping(spec):
         wrong.append("spec is not a mapping")
     wrong += [f"{path} is lost" for path in raw.lost(_raw(site, key), spec)]
     if wrong:
         raise SiteError((_not_as_asked(template, key, at, wrong),))
-    return Resource(key, freeze(document.value), at)
+    return Resource(key, body, at)
+
+
+def _read_back(text: str, name: str, at: Place) -> Plain:
+    document, problems = source.load(text.encode(), name)
+    if document is None or problems:
+        raise SiteError(tuple(replace(problem, related=(at,)) for problem in problems))
+    return freeze(document.value)
 
 
 def _raw(site: Site, key: Key) -> Body:
@@ -115,7 +122,7 @@ def _raw(site: Site, key: Key) -> Body:
 
 def _at(value: Plain, path: tuple[str, ...]) -> Plain:
     for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
+        value = value.get(name) if is_mapping(value) else None
     return value
 
 

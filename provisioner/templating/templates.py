@@ -7,7 +7,7 @@ value of it, so that nothing in a value can become structure.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from traceback import walk_tb
@@ -52,6 +52,10 @@ _CODES: Final[tuple[tuple[str, tuple[type[Exception], ...]], ...]] = (
 _FAILURES: Final = tuple(kind for _, kinds in _CODES for kind in kinds)
 
 
+Entry = Place | Callable[[], Place]
+"""The place in the site for which something is rendered, or what finds it when it is needed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Templates:
     """Compiled templates, by file name such as `teleport/role.yaml.j2`."""
@@ -88,7 +92,7 @@ class Templates:
         """The texts of all templates, by file name."""
         return {name: source.text for name, source in self._shelf.sources.items()}
 
-    def render(self, name: str, context: Mapping[str, Plain], *, entry: Place | None = None) -> str:
+    def render(self, name: str, context: Mapping[str, Plain], *, entry: Entry | None = None) -> str:
         """Return the text of template `name` for `context`, at most 16 Mi characters.
 
         Raises SiteError with one problem that names the template's line and, as related, the
@@ -98,7 +102,9 @@ class Templates:
         try:
             return render(self._shelf.get(name), context)
         except _FAILURES as exc:
-            raise SiteError((self._failure(exc, name, entry),)) from exc
+            raise SiteError(
+                (self._failure(exc, name, entry() if callable(entry) else entry),)
+            ) from exc
 
     def _failure(self, exc: Exception, name: str, entry: Place | None) -> Problem:
         code = next(code for code, kinds in _CODES if isinstance(exc, kinds))

@@ -20,9 +20,10 @@ from provisioner.errors import Place, Problem
 from provisioner.text.source._base import CODES, INVISIBLE, Findings, Step, Text, excerpt, show
 from provisioner.text.source._document import Document, overlay
 from provisioner.text.source._events import Reader, UnreadableError
+from provisioner.text.source._quick import quick
 from provisioner.text.source._syntax import explain
 
-__all__ = ["CODES", "MAX_BYTES", "Document", "Step", "excerpt", "load", "overlay"]
+__all__ = ["CODES", "MAX_BYTES", "Document", "Step", "excerpt", "load", "overlay", "quick"]
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
