@@ -31,9 +31,11 @@ def freeze(value: Plain) -> Plain:
     if kind is str or kind is MappingProxyType:
         return value
     if isinstance(value, dict):
-        return MappingProxyType({key: freeze(item) for key, item in value.items()})
+        return MappingProxyType(
+            {key: item if type(item) is str else freeze(item) for key, item in value.items()}
+        )
     if isinstance(value, list | tuple):
-        return tuple([freeze(item) for item in value])
+        return tuple([item if type(item) is str else freeze(item) for item in value])
     return value
 
 

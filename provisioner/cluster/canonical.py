@@ -60,6 +60,10 @@ def _pruned(value: Mapping[str, Plain], rules: _Rules) -> dict[str, Plain]:
     kept = {}
     for name, child in value.items():
         rule = rules.below.get(name, _NONE)
+        if rule is _NONE and type(child) is str:  # most of what there is
+            if child:
+                kept[name] = child
+            continue
         if rule.ignored:
             continue
         plain = rule.normal(child) if rule.normal is not None else _plain(child, rule)

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import Final
 
 _PLAIN: Final = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./@*+-]|:(?=[A-Za-z0-9_/.*-]))*").fullmatch
@@ -24,7 +25,12 @@ _HIDDEN: Final = re.compile(
     "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _encode(text: str, escape: Callable[[re.Match[str]], str]) -> str:
+    """Return `text` in double quotes, with `escape` for each character that could not be seen."""
+    written: str = encode_basestring(text)
+    return written if text.isascii() and text.isprintable() else _HIDDEN.sub(escape, written)
 
 
 def _x(match: re.Match[str]) -> str:
@@ -46,15 +52,15 @@ def _pair(match: re.Match[str]) -> str:
 def _yaml_text(text: str) -> str:
     if len(text) <= _LONGEST and _PLAIN(text) and text.lower() not in _WORDS:
         return text
-    return _HIDDEN.sub(_x, _encode(text))
+    return _encode(text, _x)
 
 
 def _json_text(text: str) -> str:
-    return _HIDDEN.sub(_pair, _encode(text))
+    return _encode(text, _pair)
 
 
 def _quoted(text: str) -> str:
-    return _HIDDEN.sub(_u, _encode(text))
+    return _encode(text, _u)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +129,19 @@ def _lines(value: object) -> list[str]:
 
 def _entry(head: str, value: object) -> list[str]:
     """Return the lines of `head` and its value: beside it where that reads well, else below."""
+    if type(value) is str:
+        return [f"{head} {_yaml_text(value)}"]
     if not value or not isinstance(value, _CONTAINERS):
         return [f"{head} {YAML.write(value)}"]
-    if isinstance(value, _LISTS) and not any(isinstance(item, _CONTAINERS) for item in value):
+    if isinstance(value, _LISTS) and not any(map(_is_container, value)):
         line = f"{head} {YAML.write(value)}"
         if len(line) <= _WIDTH:
             return [line]
     return [head, *(f"  {line}" for line in _lines(value))]
+
+
+def _is_container(value: object) -> bool:
+    return type(value) is not str and isinstance(value, _CONTAINERS)
 
 
 def _item(value: object) -> list[str]:

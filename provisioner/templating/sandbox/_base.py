@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -72,10 +72,18 @@ def weigh(value: T) -> T:
     if isinstance(value, str):
         spend(len(value))
     elif isinstance(value, CONTAINERS):
-        spend(STEP * len(value))
-        for item in (*value, *value.values()) if isinstance(value, Mapping) else value:
-            weigh(item)
+        _weigh_all(value)
     return defined(value)
+
+
+def _weigh_all(value: Collection[object]) -> None:
+    """Pay for all that a container holds: its texts at once, and what is deeper one by one."""
+    spend(STEP * len(value))
+    items = [*value, *value.values()] if isinstance(value, MAPPINGS) else value
+    spend(sum([len(item) for item in items if type(item) is str]))
+    for item in items:
+        if type(item) is not str:
+            weigh(item)
 
 
 def defined(value: T) -> T:
