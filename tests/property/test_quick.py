@@ -46,7 +46,8 @@ HEADS = st.sampled_from(["", "- ", "- ", "-", "- - ", " "])
 @st.composite
 def texts(draw: st.DrawFn) -> str:
     """Return lines that look like block YAML, most of them whole: keys differ, indents move little."""
-    lines, indent = [], 0
+    lines: list[str] = []
+    indent = 0
     for number in range(draw(st.integers(1, 8))):
         is_open = bool(lines) and lines[-1].endswith(": ")
         indent = max(0, indent + 2 * draw(st.sampled_from([1, 1, 0] if is_open else [0, 0, -1])))
