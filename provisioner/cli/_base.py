@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -257,6 +257,13 @@ def paint(color: str, *, err: bool = False) -> terminal.Paint:
     else:
         wanted = color == "always"
     return terminal.ansi if wanted else terminal.plain
+
+
+def echo(pieces: Iterable[str]) -> None:
+    """Write data to stdout as it comes, and end the last line."""
+    for piece in pieces:
+        click.echo(piece, nl=False)
+    click.echo()
 
 
 def say(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -53,26 +54,27 @@ def matrix(look: Look, layout: str, bots: tuple[str, ...], servers: tuple[str, .
     """
     question = Question(bots, servers)
     found = narrowed(question, *look.scenes())
-    click.echo(_matrix(found, layout, question, look))
+    _base.echo(_matrix(found, layout, question, look))
     if layout == "csv":
         for remark in found[-1].remarks:
             _base.say(remark)
     return 0
 
 
-def _matrix(found: tuple[Scene, ...], layout: str, question: Question, look: Look) -> str:
+def _matrix(found: tuple[Scene, ...], layout: str, question: Question, look: Look) -> Iterable[str]:
+    """Return the answer in pieces."""
     if len(found) > 1:
-        return _difference(found[0], found[1], layout, question, look)
+        return (_difference(found[0], found[1], layout, question, look),)
     (scene,) = found
     if layout == "json":
         return access_data.matrix_json(scene, question)
     if layout == "csv":
         return access_data.matrix_csv(scene)
     if layout == "markdown":
-        return access_markdown.matrix(scene)
+        return (access_markdown.matrix(scene),)
     if layout == "html":
-        return access_html.matrix(scene, _base.load_templates(look.templates))
-    return access_text.matrix(scene, look.paint, look.columns)
+        return (access_html.matrix(scene, _base.load_templates(look.templates)),)
+    return (access_text.matrix(scene, look.paint, look.columns),)
 
 
 def _difference(before: Scene, after: Scene, layout: str, question: Question, look: Look) -> str:
@@ -105,7 +107,7 @@ def who(look: Look, layout: str, server: str, tool: str) -> int:
     if len(found) > 1:
         click.echo(_difference(found[0], found[1], layout, question, look))
     elif layout == "json":
-        click.echo(access_data.matrix_json(found[0], question))
+        _base.echo(access_data.matrix_json(found[0], question))
     else:
         click.echo(access_who.text(found[0], server, tool, look.paint, look.columns))
     return 0

@@ -6,7 +6,7 @@ Roles and bots of others are in both worlds, so whatever a change does to them i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 from provisioner.change import Access, AccessRow, Change, Key, Op
 from provisioner.cluster.resource import Resource, resource
@@ -18,7 +18,6 @@ from provisioner.rbac.access import (
     Why,
     World,
     difference,
-    matrix,
 )
 from provisioner.values import Body, Plain
 
@@ -49,7 +48,7 @@ def as_access(found: Difference) -> Access:
         *(_row(row, gained=False) for row in found.lost),
     ]
     return Access(
-        rows=tuple(sorted(rows, key=lambda row: (not row.gained, astuple(row)))),
+        rows=tuple(rows),
         bots=found.bots,
         servers=found.servers,
         tools=found.tools,
@@ -118,15 +117,8 @@ def _make(change: Change, state: dict[Key, Resource]) -> None:
 
 def _newly_reached(before: State, after: State) -> Iterator[tuple[str, str]]:
     """Yield (bot, app) for every app that is no MCP server and that a bot reaches only afterwards."""
-    old, new = (
-        {
-            (row.bot, row.server)
-            for row in matrix(World(tuple(_identities(state)), _apps(state))).rows()
-            if row.kind == "session"
-        }
-        for state in (before, after)
-    )
-    yield from sorted(new - old)
+    old, new = (World(tuple(_identities(state)), _apps(state)) for state in (before, after))
+    yield from ((row.bot, row.server) for row in difference(old, new).gained)
 
 
 def _apps(state: State) -> tuple[Server, ...]:

@@ -1,17 +1,22 @@
-"""Who may call what, as data: JSON and CSV, a row for each bot, server and tool or pattern."""
+"""Who may call what, as data: JSON by bot and server, CSV by bot, server and tool or pattern.
+
+What can be large comes in pieces, a bot each, so that it is never in memory as a whole.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from provisioner.change import Access, AccessRow
-from provisioner.rbac.access import Row
-from provisioner.rbac.inquiry import Question, Scene, rows
+from provisioner.rbac.access import Grant, Spot, matrix
+from provisioner.rbac.inquiry import Question, Scene
 from provisioner.report._scene import remarks
 from provisioner.text.terminal import visible
 from provisioner.values import Plain
@@ -22,9 +27,12 @@ _FORMULA: Final = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """With these a spreadsheet takes a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
-def matrix_json(scene: Scene, question: Question) -> str:
-    """Return all that is allowed in a scene, and what was asked about."""
-    return _dumped(
+def matrix_json(scene: Scene, question: Question) -> Iterator[str]:
+    """Yield all that is allowed in a scene, and what was asked about, in pieces.
+
+    Each session of a bot with a server stands on a line: there can be hundreds of thousands.
+    """
+    head = _dumped(
         {
             "scene": scene.name,
             "asked": _asked(question),
@@ -33,10 +41,40 @@ def matrix_json(scene: Scene, question: Question) -> str:
                 {"name": each.name, "labels": dict(each.labels), "tools": _listed(each.tools)}
                 for each in scene.world.servers
             ],
-            "rows": [_row(row, but) for row, but in rows(scene.world)],
             "remarks": list(remarks(scene)),
         }
     )
+    yield f'{head.removesuffix("}").rstrip()},\n  "sessions": ['
+    between = "\n"
+    for sessions in _by_bot(scene):
+        yield between + ",\n".join(map(_session, sessions))
+        between = ",\n"
+    yield "\n  ]\n}"
+
+
+def _by_bot(scene: Scene) -> Iterator[Iterator[Spot]]:
+    return (spots for _, spots in groupby(matrix(scene.world).spots(), attrgetter("bot")))
+
+
+def _session(spot: Spot) -> str:
+    grants = ", ".join(map(_grant, spot.grants))
+    return (
+        f'    {{"bot": {_json(spot.bot)}, "server": {_json(spot.server.name)}, '
+        f'"role": {_json(spot.opener)}, "grants": [{grants}]}}'
+    )
+
+
+def _grant(grant: Grant) -> str:
+    """Return an entry of a role; where the tools are not known, what of it is denied nevertheless."""
+    head = f'{{"role": {_json(grant.role)}, "pattern": {_json(grant.pattern)}, "tools": '
+    if grant.tools is None:
+        return f'{head}null, "except": {_json(grant.but)}}}'
+    return f"{head}{_json(grant.tools)}}}"
+
+
+@lru_cache(maxsize=50_000)
+def _json(value: str | tuple[str, ...]) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def difference_json(access: Access, before: Scene, after: Scene, question: Question) -> str:
@@ -54,39 +92,40 @@ def difference_json(access: Access, before: Scene, after: Scene, question: Quest
     )
 
 
-def matrix_csv(scene: Scene) -> str:
-    """Return a line for each tool or pattern, and for each session in which none can be called."""
-    found = [(row, but) for row, but in rows(scene.world)]
-    calls = {(row.bot, row.server) for row, _ in found if row.kind != "session"}
-    return _written(
-        _COLUMNS,
-        (
-            _row(row, but)
-            for row, but in found
-            if row.kind != "session" or (row.bot, row.server) not in calls
-        ),
-    )
+def matrix_csv(scene: Scene) -> Iterator[str]:
+    """Yield, in pieces, a line for each tool or pattern, and for each session in which none can be called."""
+    yield _written([_COLUMNS])
+    for sessions in _by_bot(scene):
+        yield f"\n{_written(line for spot in sessions for line in _lines(spot))}"
+
+
+def _lines(spot: Spot) -> Iterator[Sequence[str]]:
+    for grant in spot.grants:
+        if grant.tools is None:
+            but = ", ".join(grant.but)
+            yield *_at(spot, "pattern", grant.pattern, grant.role), grant.pattern, but
+        for tool in grant.tools or ():
+            yield *_at(spot, "tool", tool, grant.role), grant.pattern, ""
+    if not spot.grants:
+        yield *_at(spot, "session", "", spot.opener), "", ""
+
+
+def _at(spot: Spot, kind: str, name: str, role: str) -> Sequence[str]:
+    return spot.bot, spot.server.name, kind, name, role
 
 
 def difference_csv(access: Access) -> str:
     """Return a line for each thing that is gained or lost, sessions included."""
     columns = ("change", "bot", "server", "kind", "name", "role", "pattern", "why")
     changes = {True: "gained", False: "lost"}
-    return _written(
-        columns, ({"change": changes[row.gained], **_moved(row)} for row in access.rows)
-    )
+    moved = ((changes[row.gained], *_moved(row).values()) for row in access.rows)
+    return _written([columns, *moved])
 
 
-def _written(columns: Sequence[str], lines: Iterable[Mapping[str, Plain]]) -> str:
+def _written(lines: Iterable[Sequence[str]]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_text(line[column]) for column in columns] for line in lines)
+    csv.writer(out, lineterminator="\n").writerows(map(_cell, line) for line in lines)
     return out.getvalue().removesuffix("\n")
-
-
-def _text(value: Plain) -> str:
-    return _cell(value if isinstance(value, str) else ", ".join(value))
 
 
 @lru_cache(maxsize=50_000)
@@ -94,19 +133,7 @@ def _cell(text: str) -> str:
     return visible(f"'{text}" if text.startswith(_FORMULA) else text)
 
 
-def _row(row: Row, but: Iterable[str]) -> dict[str, Plain]:
-    return {
-        "bot": row.bot,
-        "server": row.server,
-        "kind": row.kind,
-        "name": row.name,
-        "role": row.role,
-        "pattern": row.pattern,
-        "except": list(but),
-    }
-
-
-def _moved(row: AccessRow) -> dict[str, Plain]:
+def _moved(row: AccessRow) -> dict[str, str]:
     return {
         "bot": row.bot,
         "server": row.server,

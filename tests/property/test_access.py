@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
 
@@ -37,11 +37,36 @@ selectors = st.dictionaries(
     max_size=2,
 )
 everywhere = st.just({"*": "*"})
+EXPRESSIONS: dict[str, Callable[[Mapping[str, str]], bool]] = {
+    'labels["k"] == "a"': lambda labels: labels.get("k", "") == "a",
+    'labels["l"] != "b"': lambda labels: labels.get("l", "") != "b",
+    'labels["k"] == labels["l"]': lambda labels: labels.get("k", "") == labels.get("l", ""),
+}
+"""Expressions, and what they mean to the naive evaluator; any other text cannot be parsed."""
+
+expressions = st.sampled_from([*EXPRESSIONS, 'labels["k"'])
 allowances = st.fixed_dictionaries(
-    {"tools": tool_lists}, optional={"app_labels": st.one_of(everywhere, selectors)}
+    {"tools": tool_lists},
+    optional={"app_labels": st.one_of(everywhere, selectors), "app_labels_expression": expressions},
 )
 denials = st.fixed_dictionaries(
-    {}, optional={"app_labels": selectors, "tools": st.lists(globs, max_size=2)}
+    {},
+    optional={
+        "app_labels": selectors,
+        "app_labels_expression": expressions,
+        "tools": st.lists(globs, max_size=2),
+    },
+)
+options = st.sampled_from(
+    [
+        *[{}] * 12,
+        {"require_session_mfa": True},
+        {"require_session_mfa": "hardware_key_touch"},
+        {"require_session_mfa": "no"},
+        {"device_trust_mode": "required"},
+        {"device_trust_mode": "required-for-humans"},
+        {"device_trust_mode": "optional"},
+    ]
 )
 labels = st.dictionaries(st.sampled_from(["k", "l"]), st.sampled_from(["a", "b", "ab"]), max_size=2)
 traits = st.sampled_from([{}, {"mcp_tools": ("r*", "x")}, {"mcp_tools": ()}, {"mcp_tools": ("",)}])
@@ -62,7 +87,7 @@ def roles(draw: st.DrawFn) -> Body:
             "spec": {
                 "allow": written(draw(allowances)),
                 "deny": written(deny),
-                "options": {"require_session_mfa": True} if draw(st.integers(0, 9)) == 0 else {},
+                "options": draw(options),
             },
         }
     )
@@ -127,6 +152,36 @@ def labels_match(selector: Mapping[str, Any], target: Mapping[str, str]) -> bool
     return matched
 
 
+def expression_says(text: str, target: Mapping[str, str]) -> bool:
+    if text not in EXPRESSIONS:
+        raise Refused
+    return EXPRESSIONS[text](target)
+
+
+def denies(half: Mapping[str, Any], target: Mapping[str, str]) -> bool:
+    """Labels or expression: the first that matches ends the search."""
+    if labels_match(half.get("app_labels", {}), target):
+        return True
+    text = half.get("app_labels_expression")
+    return bool(text) and expression_says(text, target)
+
+
+def reaches(half: Mapping[str, Any], default: Mapping[str, Any], target: Mapping[str, str]) -> bool:
+    """Labels and expression, those that are there; both are asked, whatever the first says."""
+    selector, text = half.get("app_labels", default), half.get("app_labels_expression")
+    answers = [labels_match(selector, target)] if selector else []
+    answers += [expression_says(text, target)] if text else []
+    return bool(answers) and all(answers)
+
+
+def gated(wanted: Mapping[str, Any]) -> bool:
+    """No bot has a second factor, or a device that could be trusted."""
+    return (
+        wanted.get("require_session_mfa") in (True, "hardware_key_touch")
+        or wanted.get("device_trust_mode") == "required"
+    )
+
+
 def tools_of(side: Mapping[str, Any], identity: Identity) -> list[str]:
     texts: list[str] = []
     for text in side.get("mcp", {}).get("tools", ()):
@@ -148,18 +203,18 @@ def checked(identity: Identity, server: Server, tool: str | None) -> bool:
     allowed = False
     for body in identity.roles:
         deny = body["spec"]["deny"]
-        if labels_match(deny.get("app_labels", {}), server.labels):
+        if denies(deny, server.labels):
             return False
         if tool is not None and in_list(tools_of(deny, identity), tool):
             return False
     for body in identity.roles:
         allow = body["spec"]["allow"]
         default = {"*": "*"} if body["version"] == "v3" else {}
-        if not labels_match(allow.get("app_labels", default), server.labels):
+        if not reaches(allow, default, server.labels):
             continue
         if tool is not None and not in_list(tools_of(allow, identity), tool):
             continue
-        if body["spec"]["options"]:
+        if gated(body["spec"]["options"]):
             return False
         allowed = True
     return allowed

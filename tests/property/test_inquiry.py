@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.planning.impact import as_access
-from provisioner.rbac.access import Identity, Server, World, connect, decide, difference
-from provisioner.rbac.inquiry import Question, Scene, cells, explain, narrowed, rows
+from provisioner.rbac.access import Identity, Server, World, connect, decide, difference, matrix
+from provisioner.rbac.inquiry import Question, Scene, cells, explain, narrowed
 from provisioner.rbac.patterns import compile_pattern
 from provisioner.report import (
     access_data,
@@ -112,13 +112,17 @@ def test_data_and_page_say_the_same(world: World) -> None:
     assert {
         at: parts[0] for at, parts in read(access_html.matrix(scene, TEMPLATES)).items()
     } == wanted
-    table = csv.DictReader(access_data.matrix_csv(scene).splitlines())
-    document = json.loads(access_data.matrix_json(scene, Question()))
-    for lines in (list(table), document["rows"]):
-        found: dict[tuple[str, str], set[str]] = {}
-        for line in lines:
-            found.setdefault((line["bot"], line["server"]), set()).update({line["name"]} - {""})
-        assert found == wanted
+    found: dict[tuple[str, str], set[str]] = {}
+    for line in csv.DictReader("".join(access_data.matrix_csv(scene)).splitlines()):
+        found.setdefault((line["bot"], line["server"]), set()).update({line["name"]} - {""})
+    assert found == wanted
+    document = json.loads("".join(access_data.matrix_json(scene, Question())))
+    assert wanted == {
+        (each["bot"], each["server"]): {
+            name for grant in each["grants"] for name in grant["tools"] or [grant["pattern"]]
+        }
+        for each in document["sessions"]
+    }
 
 
 @fewer
@@ -135,7 +139,8 @@ def test_a_page_of_a_difference_is_the_difference(pair: tuple[World, World]) -> 
         for tool in part - {"connect"}
     }
     calls = [
-        {(r.bot, r.server, r.name) for r, _ in rows(world) if r.kind == "tool"} for world in pair
+        {(r.bot, r.server, r.name) for r in matrix(world).rows() if r.kind == "tool"}
+        for world in pair
     ]
     assert found == {(*at, True) for at in calls[1] - calls[0]} | {
         (*at, False) for at in calls[0] - calls[1]
@@ -162,7 +167,7 @@ def test_who_is_everybody_who_may(world: World, tool: str) -> None:
     blind = replace(world, servers=tuple(replace(each, tools=None) for each in world.servers))
     for server in blind.servers:
         (scene,) = narrowed(Question(servers=(server.name,), tool=tool), Scene("x", blind))
-        found = {row.bot for row, _ in rows(scene.world) if row.kind == "tool"}
+        found = {row.bot for row in matrix(scene.world).rows() if row.kind == "tool"}
         allowed = {each.name for each in world.identities if decide(each, server, tool).allowed}
         assert found == allowed
         told = access_who.text(scene, server.name, tool, plain, 80)
@@ -251,7 +256,7 @@ def test_any_name_is_told(scene: Scene, columns: int) -> None:
         access_text.matrix(scene, plain, columns),
         access_who.text(scene, scene.world.servers[0].name, "", plain, columns),
         access_markdown.matrix(scene),
-        access_data.matrix_csv(scene),
+        "".join(access_data.matrix_csv(scene)),
         access_html.matrix(scene, TEMPLATES),
     ):
         assert all(visible(line) == line for line in told.split("\n") if "\u200b" not in line)
@@ -269,7 +274,7 @@ def test_a_page_has_one_shape(scene: Scene) -> None:
 @given(named())
 def test_a_csv_has_one_shape(scene: Scene) -> None:
     """No name adds a line or a column, and no cell begins as a formula does."""
-    lines = list(csv.reader(access_data.matrix_csv(scene).splitlines()))
+    lines = list(csv.reader("".join(access_data.matrix_csv(scene)).splitlines()))
     assert {len(line) for line in lines} == {7}
     assert not any(cell.startswith(tuple("=+-@\t\r")) for line in lines[1:] for cell in line)
 

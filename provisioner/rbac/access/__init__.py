@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from typing import Final
 
 from provisioner.rbac.access._base import (
     Broken,
@@ -22,6 +23,7 @@ from provisioner.rbac.access._base import (
     depends_on_identity,
     reach,
 )
+from provisioner.rbac.access._crews import Grant
 from provisioner.rbac.access.checker import Checker, Decision, Step, connect, could_call, decide
 from provisioner.rbac.access.grid import Matrix, Reader, Row, Spot, World, matrix
 
@@ -32,6 +34,7 @@ __all__ = [
     "Decision",
     "Difference",
     "Entry",
+    "Grant",
     "Identity",
     "LabelFinding",
     "Matrix",
@@ -40,6 +43,7 @@ __all__ = [
     "Role",
     "Row",
     "Server",
+    "Spot",
     "Step",
     "ToolFinding",
     "Why",
@@ -53,6 +57,9 @@ __all__ = [
     "matrix",
     "reach",
 ]
+
+
+_ORDER: Final = attrgetter("kind", "name", "role")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +88,12 @@ def difference(before: World, after: World) -> Difference:
     gained: list[Row] = []
     lost: list[Row] = []
     for old, new in _changed(reader, before, after):
-        gained += new.beyond(old) if new else ()
-        lost += (_blamed(row, new) for row in (old.beyond(new) if old else ()))
-    order = attrgetter("bot", "server", "kind", "name")
+        gained += _beyond(new, old)
+        lost += (_blamed(row, new) for row in _beyond(old, new))
     unknown = {one.name for one in after.servers if one.is_mcp and one.tools is None}
     return Difference(
-        gained=tuple(sorted(gained, key=order)),
-        lost=tuple(sorted(lost, key=order)),
+        gained=tuple(gained),
+        lost=tuple(lost),
         bots=len({one.name for one in (*before.identities, *after.identities)}),
         servers=len({one.name for one in (*before.servers, *after.servers)}),
         tools=len(reader.names),
@@ -105,7 +111,7 @@ def _changed(
     new_servers = {one.name: one for one in after.servers}
     names = sorted(old_servers.keys() | new_servers.keys())
     moved = [name for name in names if old_servers.get(name) != new_servers.get(name)]
-    for bot in old_bots.keys() | new_bots.keys():
+    for bot in sorted(old_bots.keys() | new_bots.keys()):
         old, new = old_bots.get(bot), new_bots.get(bot)
         for name in moved if old == new else names:
             left, right = old_servers.get(name), new_servers.get(name)
@@ -113,6 +119,11 @@ def _changed(
                 reader.spot(old, left) if old and left else None,
                 reader.spot(new, right) if new and right else None,
             )
+
+
+def _beyond(one: Spot | None, other: Spot | None) -> list[Row]:
+    """Return what is allowed at one and not at the other, by kind and name."""
+    return sorted(one.beyond(other), key=_ORDER) if one else []
 
 
 def _blamed(row: Row, now: Spot | None) -> Row:

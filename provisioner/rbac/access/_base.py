@@ -101,7 +101,7 @@ class LabelFinding:
     error: str = ""
 
 
-_SILENT: Final = LabelFinding(answer=False)  # a role without labels is for no server
+SILENT: Final = LabelFinding(answer=False)  # a role without labels is for no server
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Conditions:
         Source: Teleport lib/services/role.go, CheckLabelsMatch.
         """
         if not self.selector.wanted and not self.expression:
-            return _SILENT
+            return SILENT
         labels = expression = None
         try:
             if self.selector.wanted:

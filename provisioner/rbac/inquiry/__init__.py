@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provisioner.rbac.inquiry._base import Question, Scene, identity_in, narrowed, server_in
-from provisioner.rbac.inquiry.cells import Cell, cells, rows
+from provisioner.rbac.inquiry.cells import Cell, cells
 from provisioner.rbac.inquiry.explain import Explanation, Opinion, explain
 
 __all__ = [
@@ -16,6 +16,5 @@ __all__ = [
     "explain",
     "identity_in",
     "narrowed",
-    "rows",
     "server_in",
 ]

@@ -124,7 +124,7 @@ def test_matrix_narrowed(run: Run) -> None:
     document = json.loads(
         run("access", "matrix", "--format", "json", "--bot", "ci", "--server", "db").out
     )
-    assert (document["bots"], document["rows"]) == (["ci"], [])
+    assert (document["bots"], document["sessions"]) == (["ci"], [])
     ran = run("access", "matrix", "--bot", "cii")
     assert (ran.code, ran.out) == (1, "")
     assert "there is no bot `cii` in site.yaml alone" in ran.err

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from provisioner.errors import ProvisionError
-from provisioner.rbac.access import Identity, Server, Why, decide
+from provisioner.rbac.access import Identity, Server, Why, decide, matrix
 from provisioner.rbac.inquiry import (
     Question,
     cells,
     explain,
     identity_in,
     narrowed,
-    rows,
     server_in,
 )
 from tests.worlds import DB, DEV, FILES, NO_DELETE, READER, SCENE, WEB, role, scene
@@ -116,16 +115,17 @@ def test_a_session_without_tools_is_a_cell() -> None:
 def test_exceptions_are_those_that_overlap() -> None:
     """A denied pattern is told only beside allowed patterns that it takes something from."""
     both = Identity("both", (READER, NO_DELETE))
-    reader = [but for row, but in rows(scene(both).world) if row.kind == "pattern"]
+    reader = [row.but for row in matrix(scene(both).world).rows() if row.kind == "pattern"]
     assert reader == [(), ()]
-    everything = [but for row, but in rows(SCENE.world) if row.bot == "careful" and row.name == "*"]
+    rows = matrix(SCENE.world).rows()
+    everything = [row.but for row in rows if row.bot == "careful" and row.name == "*"]
     assert everything == [("delete_*",)]
 
 
 def test_rows_are_what_decide_allows() -> None:
     """A tool has a row exactly when a call of it is allowed."""
     allowed = {
-        (row.bot, row.server, row.name) for row, _ in rows(SCENE.world) if row.kind == "tool"
+        (row.bot, row.server, row.name) for row in matrix(SCENE.world).rows() if row.kind == "tool"
     }
     assert allowed == {
         (identity.name, server.name, tool)

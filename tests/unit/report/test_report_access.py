@@ -241,20 +241,19 @@ def test_explained_as_json() -> None:
 
 
 def test_json() -> None:
-    """As JSON: what was asked, whom and what the answer covers, and a row for all that is allowed."""
-    document = json.loads(access_data.matrix_json(SCENE, Question(("admin",))))
+    """As JSON: what was asked, whom and what the answer covers, and each session with what it grants."""
+    document = json.loads("".join(access_data.matrix_json(SCENE, Question(("admin",)))))
     assert document["format_version"] == "1.0"
     assert document["asked"] == {"bots": ["admin"], "servers": [], "tool": None}
     assert [each["tools"] for each in document["servers"]][2] is None
-    row = next(
-        each
-        for each in document["rows"]
-        if each["server"] == "web" and each["bot"] == "careful" and each["name"]
-    )
-    assert row == {
-        "bot": "careful", "server": "web", "kind": "pattern", "name": "*", "role": "dev",
-        "pattern": "*", "except": ["delete_*"],
+    told = {(each["bot"], each["server"]): each for each in document["sessions"]}
+    assert told["careful", "web"] == {
+        "bot": "careful", "server": "web", "role": "dev",
+        "grants": [{"role": "dev", "pattern": "*", "tools": None, "except": ["delete_*"]}],
     }  # fmt: skip
+    assert told["careful", "files"]["grants"] == [
+        {"role": "dev", "pattern": "*", "tools": ["read_file"]}
+    ]
     assert document["remarks"][-1] == "Judged on the site alone."
 
 
@@ -262,7 +261,7 @@ def test_csv() -> None:
     """As CSV: a line for each tool or pattern, and for each session in which none can be called."""
     opener = Identity("opener", (role("opener", {"env": "prod"}),))
     asked = scene(Identity("ci", (DEV, NO_DELETE)), opener)
-    assert lines(access_data.matrix_csv(asked)) == [
+    assert lines("".join(access_data.matrix_csv(asked))) == [
         "bot,server,kind,name,role,pattern,except",
         "ci,files,tool,read_file,dev,*,",
         "ci,web,pattern,*,dev,*,delete_*",
@@ -276,7 +275,7 @@ def test_no_cell_is_a_formula(first: str) -> None:
     name = f'{first}cmd|" /C calc"!A0'
     ci = Identity("ci", (role("r", {"env": "dev"}, name),))
     asked = scene(ci, servers=(Server("a", {"env": "dev"}, (name,)),))
-    _, (*_, cell, role_, pattern, _) = csv.reader(lines(access_data.matrix_csv(asked)))
+    _, (*_, cell, role_, pattern, _) = csv.reader(lines("".join(access_data.matrix_csv(asked))))
     assert cell.startswith("'")
     assert (role_, pattern) == ("r", cell)
 
