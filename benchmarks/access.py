@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from provisioner import workflow
@@ -67,7 +68,7 @@ def _server(number: int, tools: str) -> str:
 def main(runs: int) -> None:
     """Print all rows."""
     with tempfile.TemporaryDirectory() as name:
-        for row in (*matrices(Path(name), runs), *plans(Path(name), runs)):
+        for row in chain(matrices(Path(name), runs), plans(Path(name), runs)):
             print(f"| {' | '.join(row)} |", flush=True)
 
 
