@@ -162,8 +162,8 @@ def denies(half: Mapping[str, Any], target: Mapping[str, str]) -> bool:
     """Labels or expression: the first that matches ends the search."""
     if labels_match(half.get("app_labels", {}), target):
         return True
-    text = half.get("app_labels_expression")
-    return bool(text) and expression_says(text, target)
+    text: str = half.get("app_labels_expression", "")
+    return text != "" and expression_says(text, target)
 
 
 def reaches(half: Mapping[str, Any], default: Mapping[str, Any], target: Mapping[str, str]) -> bool:
