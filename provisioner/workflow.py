@@ -90,9 +90,12 @@ class Seen:
     live: tuple[Resource, ...]
 
 
-def check(path: Path) -> Checked:
-    """Read and judge a site file. Raises FileError; whatever is wrong inside is in the result."""
-    document, problems = sitefile.load(path)
+def check(path: Path, data: bytes | None = None) -> Checked:
+    """Read and judge a site file, or `data` as if it stood there.
+
+    Raises FileError; whatever is wrong inside is in the result.
+    """
+    document, problems = sitefile.load(path, data)
     if document is None:
         return Checked(None, None, problems)
     decoded = decode(document)

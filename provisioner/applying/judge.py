@@ -10,7 +10,7 @@ from provisioner.applying.approval import require_covered
 from provisioner.applying.lifeline import RunsAs, cut_off
 from provisioner.applying.saved_plan import Approved
 from provisioner.change import Change, Op, Plan
-from provisioner.cluster.kinds import PROTECTED_LABEL
+from provisioner.cluster.kinds import PROTECTED_LABEL, SITE_LABEL
 from provisioner.cluster.resource import labels
 from provisioner.errors import ProvisionError, Refused, SiteError, Stale
 from provisioner.text.terminal import plural
@@ -89,7 +89,10 @@ def _failing(plan: Plan) -> Iterator[ProvisionError]:
 
 
 def _protected(plan: Plan) -> Iterator[ProvisionError]:
+    """Refuse to change what is protected, or to take it from the site that does; nobody's can be adopted."""
     for change in plan.changes:
+        if change.op is Op.ADOPT and SITE_LABEL not in labels(change.before):
+            continue
         if labels(change.before).get(PROTECTED_LABEL) == "true" and not _only_unprotects(change):
             yield Refused(
                 f"protected: {change.key} would be {_DONE[change.op]}",

@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "render": "Write every file that the site comes to.",
     "plan": "Show the difference to the live cluster; never writes to it.",
     "apply": "Plan, judge, ask, apply in order, read back.",
+    "import": "Write what lives in the cluster into a site.",
     "adopt": "Take over what already lives in the cluster, as it is.",
     "drift": "Whether somebody else changed what the site manages.",
     "access": "Who can call what, and by which rule.",
@@ -46,7 +47,7 @@ COMMANDS: Final = {
     "schema": "Print the site file's JSON Schema.",
 }
 
-_MODULES: Final = {"try": "try_"}
+_MODULES: Final = {"import": "import_", "try": "try_"}
 """Where a command is called as no module can be."""
 
 

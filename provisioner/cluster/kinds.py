@@ -72,6 +72,20 @@ def _time(value: Plain) -> Plain:
         return value
 
 
+def _of_protobuf(normal: Normaliser, spell: Callable[[int], str]) -> Normaliser:
+    """Return `normal` for what tctl before 18.2.3 prints as `{seconds, nanos}`, too."""
+
+    def either(value: Plain) -> Plain:
+        if not is_mapping(value):
+            return normal(value)
+        try:
+            return normal(spell(value.get("seconds", 0) * 10**9 + value.get("nanos", 0)))
+        except (TypeError, ValueError):
+            return value
+
+    return either
+
+
 def _labels(value: Plain) -> Plain:
     """Take out what the server and this tool's bookkeeping write; an empty value stays a value."""
     if not is_mapping(value):
@@ -261,8 +275,9 @@ KINDS: Final[Mapping[str, Kind]] = {
             normal={
                 ("spec", "roles"): _set,
                 ("spec", "traits"): _traits,
-                ("spec", "max_session_ttl"): _duration,
+                ("spec", "max_session_ttl"): _of_protobuf(_duration, units.proto_duration),
                 **_METADATA,
+                ("metadata", "expires"): _of_protobuf(_time, units.rfc3339),
             },
         ),
         Kind(

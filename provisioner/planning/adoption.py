@@ -17,6 +17,7 @@ from typing import Final
 from provisioner.change import Adoption, Change, ClusterInfo, Key, Op, Plan
 from provisioner.cluster.kinds import SITE_LABEL
 from provisioner.cluster.resource import Resource, resource, with_label
+from provisioner.cluster.teleport import writable
 from provisioner.errors import Missing
 from provisioner.planning.compare import compare, differences, manager
 from provisioner.planning.desired import Desired
@@ -127,7 +128,8 @@ def _next(change: Change | None) -> str:
 
 
 def _writable(body: Body) -> Body:
-    """Return a live document without what the server writes by itself."""
+    """Return a live document without what the server writes by itself, as it can be written."""
+    body = writable(body) if body["kind"] == "bot" else body
     metadata = {
         name: value for name, value in body["metadata"].items() if name not in ("revision", "id")
     }

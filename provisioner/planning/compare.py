@@ -69,7 +69,7 @@ def compare(wanted: Resource, live: Resource, site: str) -> Change | None:
     """
     if live.owner == site:
         return _update(wanted, live)
-    if live.owner is None and equal(_anybodys(wanted), _anybodys(live)):
+    if live.owner is None and equal(anybodys(wanted), anybodys(live)):
         return Change(
             Op.UNOWNED,
             wanted.key,
@@ -102,14 +102,24 @@ def differences(kind: str, before: Body, after: Body) -> tuple[Field, ...]:
     return tuple(_differences(kind, (), before, after))
 
 
+def is_preset(live: Resource) -> bool:
+    """Whether Teleport made a live resource for itself."""
+    return live.labels.get(_PRESET) == "preset"
+
+
 def manager(live: Resource) -> str:
     """Return who looks after a live resource, as far as its labels tell, or nothing."""
-    if live.labels.get(_PRESET) == "preset":
+    if is_preset(live):
         return "it is a preset of Teleport itself"
     if said := _NAMED_ORIGINS.get(live.labels.get(_ORIGIN, "")):
         return said
     managers = (live.labels.get(label, "").lower() for label in _MANAGED_BY)
     return "Terraform manages it" if any("terraform" in each for each in managers) else ""
+
+
+def anybodys(resource: Resource) -> Body:
+    """Return the canonical body without the labels of this tool."""
+    return without_labels(resource.form, "provisioner/")
 
 
 def _update(wanted: Resource, live: Resource) -> Change | None:
@@ -134,16 +144,11 @@ def _whose(live: Resource) -> tuple[str, str]:
     adopt = f"provision adopt {live.key}"
     if live.owner is not None:
         return f"it belongs to site {live.owner}", f"{adopt} --from-site {live.owner}"
-    if live.labels.get(_PRESET) == "preset":
+    if is_preset(live):
         return manager(live), "choose another name"
     if other := manager(live):
         return other, f"manage it there, or: {adopt}"
     return "it exists, differs, and is not marked as ours", adopt
-
-
-def _anybodys(resource: Resource) -> Body:
-    """Return the canonical body without the labels of this tool."""
-    return without_labels(resource.form, "provisioner/")
 
 
 def _carrying(wanted: Resource, live: Resource) -> Resource:

@@ -62,7 +62,7 @@ def live_world(known: State, inventory: Inventory) -> World:
     A bot that names a role which does not exist holds none: tbot asks for all of them at once, and
     is refused.
     """
-    return World(tuple(_identities(known)), tuple(_servers(known, inventory, is_mcp=True)))
+    return World(tuple(_identities(known)), tuple(_servers(known, inventory, mcp=True)))
 
 
 def _identities(known: State) -> Iterator[Identity]:
@@ -78,16 +78,16 @@ def _traits(bot: Resource) -> Mapping[str, tuple[str, ...]]:
     return traits
 
 
-def _servers(known: State, inventory: Inventory, *, is_mcp: bool) -> Iterator[Server]:
+def _servers(known: State, inventory: Inventory, *, mcp: bool) -> Iterator[Server]:
     found: dict[str, Body] = {}
     for kind in ("app", "app_server"):  # what an agent serves is what roles are matched against
         for key, live in known.items():
             if key.kind == kind:
                 found[key.name] = served_app(live)
     for name, app in sorted(found.items()):
-        if _is_mcp(app) is is_mcp:
+        if is_mcp(app) is mcp:
             labels = app.get("metadata", {}).get("labels") or {}
-            yield Server(name, labels, inventory(name) if is_mcp else None, is_mcp)
+            yield Server(name, labels, inventory(name) if mcp else None, mcp)
 
 
 def served_app(live: Resource) -> Body:
@@ -96,7 +96,8 @@ def served_app(live: Resource) -> Body:
     return app
 
 
-def _is_mcp(app: Body) -> bool:
+def is_mcp(app: Body) -> bool:
+    """Whether an app is an MCP server."""
     spec: Mapping[str, Plain] = app.get("spec", {})
     return bool(spec.get("mcp")) or str(spec.get("uri", "")).startswith("mcp+")
 
@@ -122,7 +123,7 @@ def _newly_reached(before: State, after: State) -> Iterator[tuple[str, str]]:
 
 
 def _apps(state: State) -> tuple[Server, ...]:
-    return tuple(_servers(state, lambda _name: (), is_mcp=False))
+    return tuple(_servers(state, lambda _name: (), mcp=False))
 
 
 def _row(row: Row, *, gained: bool) -> AccessRow:

@@ -47,14 +47,15 @@ class _Reading:
         self.problems.append(Problem("PV052", "error", message, hint, at, excerpt=excerpt))
 
 
-def load(path: Path) -> tuple[Document | None, tuple[Problem, ...]]:
-    """Read a site file with all that it includes and extends.
+def load(path: Path, data: bytes | None = None) -> tuple[Document | None, tuple[Problem, ...]]:
+    """Read a site file with all that it includes and extends; with `data`, as if it held that.
 
     Returns what `source.load` returns. Raises FileError when `path` itself cannot be read; what is
     wrong with the others is a problem at the line that names them.
     """
     reading = _Reading(files.repository(path))
-    document = _extended(path, files.read_bytes(path), reading, (path.resolve(),))
+    data = files.read_bytes(path) if data is None else data
+    document = _extended(path, data, reading, (path.resolve(),))
     return document, tuple(reading.problems)
 
 

@@ -25,6 +25,8 @@ _TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+YEAR_10000: Final = 253402300800
+"""In seconds from 1970: what comes after the last moment that has a name."""
 _CALENDAR: Final = frozenset({"d", "mo", "y"})
 _LONGEST: Final = 32  # characters; Go's largest duration, 2562047h47m16.854775807s, is shorter
 
@@ -90,6 +92,13 @@ def utc(text: str) -> str:
     """Return an RFC 3339 time in UTC with a `Z`, fractions only where there are any."""
     when = moment(text).astimezone(UTC)
     return when.isoformat().replace("+00:00", "Z")
+
+
+def rfc3339(nanoseconds: int) -> str:
+    """Return a moment, counted from 1970, in UTC and whole seconds. Raises ValueError after 9999."""
+    if not 0 <= nanoseconds < YEAR_10000 * 10**9:
+        raise ValueError(f"{nanoseconds} is no moment")
+    return datetime.fromtimestamp(nanoseconds // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def version(text: str) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from provisioner.cli._base import load_templates
 from provisioner.cluster.tctl import Tctl, TctlOptions
 from provisioner.errors import NotApplied
 from tests.conftest import ROOT
+from tests.foreign import EXPRESSIBLE, OTHERWISE
 
 FAKE = ROOT / "tests" / "fake_tctl" / "tctl"
 SITE = """\
@@ -139,3 +140,20 @@ def test_a_field_that_the_cluster_drops(tmp_path: Path, monkeypatch: pytest.Monk
     plan = workflow.make_plan(prepared, cluster, prune=False)
     with pytest.raises(NotApplied, match=r"did not keep.*spec\.allow\.mcp\.tools"):
         list(workflow.carry_out(plan, prepared, cluster, pauses=()))
+
+
+def test_a_cluster_is_brought_in(provision: Provision, tmp_path: Path) -> None:
+    """What people made with tctl is imported, adopted and then plans to nothing, through tctl all the way."""
+    (tmp_path / "seed.json").write_text(json.dumps([*EXPRESSIBLE, *OTHERWISE]))
+    (tmp_path / "site.yaml").unlink()
+    imported = provision("import", "-o", "site.yaml")
+    assert imported.returncode == 0, imported.stderr
+    assert "Imported 3 roles, 2 MCP servers, 2 bots.\n" in imported.stderr
+    assert {call[0] for call in calls(tmp_path)} <= {"get", "version", "status"}
+    assert "No changes." in provision("plan").stdout
+    adopted = provision("adopt", "--all", "--yes")
+    assert (adopted.returncode, "7 of 7 changes made." in adopted.stdout) == (0, True), (
+        adopted.stdout
+    )
+    planned = provision("plan", "--prune", "--detailed-exitcode")
+    assert (planned.returncode, "No changes." in planned.stdout) == (0, True), planned.stdout

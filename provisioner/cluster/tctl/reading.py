@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Final, NoReturn
 
 from provisioner.change import ClusterInfo
@@ -15,12 +14,11 @@ from provisioner.cluster.teleport import Shapes, check_types
 from provisioner.errors import ClusterError, Denied, Garbled, Missing
 from provisioner.system.process import Result, strip_ansi
 from provisioner.text.terminal import visible
-from provisioner.text.units import proto_duration
+from provisioner.text.units import YEAR_10000, proto_duration, rfc3339
 from provisioner.values import Body, Plain, Secret, freeze
 
 _WIDTH: Final = 4
 _DIRECT: Final = 20
-_YEAR_10000: Final = 253402300800
 _TCTL_VERSION: Final = re.compile(r"\bTeleport\b.*?\bv?(\d+\.\d+\S*)")
 _CLUSTER: Final = re.compile(r"^\s*Cluster:?\s+(\S+)", re.MULTILINE)
 _VERSION: Final = re.compile(r"^\s*Version:?\s+v?(\d+\.\d+\S*)", re.MULTILINE)
@@ -181,7 +179,7 @@ def _spell(document: dict[str, Plain]) -> None:
     if document["kind"] == "bot":
         # Before 18.2.3 tctl printed the Go structs of protobuf instead of their JSON.
         _respell(document.get("spec", {}), "max_session_ttl", proto_duration)
-        _respell(document["metadata"], "expires", _rfc3339)
+        _respell(document["metadata"], "expires", rfc3339)
 
 
 def _hide(document: dict[str, Plain]) -> dict[str, Plain]:
@@ -195,13 +193,8 @@ def _respell(parent: dict[str, Plain], name: str, spell: Callable[[int], str]) -
     value = parent.get(name)
     if isinstance(value, dict):
         seconds, nanos = value.get("seconds", 0), value.get("nanos", 0)
-        if isinstance(seconds, int) and isinstance(nanos, int) and 0 <= seconds < _YEAR_10000:
+        if isinstance(seconds, int) and isinstance(nanos, int) and 0 <= seconds < YEAR_10000:
             parent[name] = spell(seconds * 10**9 + nanos)
-
-
-def _rfc3339(nanoseconds: int) -> str:
-    when = datetime.fromtimestamp(nanoseconds // 10**9, UTC)
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _conceal(value: Plain, path: tuple[str, ...]) -> Plain:

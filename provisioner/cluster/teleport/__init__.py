@@ -28,6 +28,7 @@ from provisioner.cluster.teleport import (
     token_fields,
 )
 from provisioner.cluster.teleport._base import BOT_LABEL, Server, Store, Version, check_header
+from provisioner.cluster.teleport.bot_fields import writable
 from provisioner.cluster.teleport.faults import Fault
 from provisioner.cluster.teleport.faults import faults as _faults
 from provisioner.cluster.teleport.presets import presets
@@ -49,6 +50,7 @@ __all__ = [
     "concealed",
     "faults",
     "presets",
+    "writable",
 ]
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from provisioner.applying.judge import Limits, judge
-from provisioner.change import Plan
-from provisioner.cluster.kinds import PROTECTED_LABEL
+from provisioner.change import Adoption, Key, Op, Plan
+from provisioner.cluster.kinds import PROTECTED_LABEL, SITE_LABEL
 from provisioner.errors import Problem, Refused, SiteError, Stale
+from provisioner.planning.adoption import adoption
 from provisioner.planning.plan import plan
 from tests.bodies import CLUSTER, OURS, bot, desired, live, role
 
@@ -212,3 +213,16 @@ def test_no_digest_at_all() -> None:
     """Something else than a digest is called that."""
     with pytest.raises(Stale, match="nonsense is not a digest"):
         judge(made(role()), Limits(expect="nonsense"))
+
+
+@pytest.mark.parametrize("owner", [None, "old"])
+def test_who_can_adopt_protected_things(owner: str | None) -> None:
+    """An adoption changes nothing but whose a thing is: what is nobody's can be taken over, protected or not."""
+    labels = {PROTECTED_LABEL: "true", **({SITE_LABEL: owner} if owner else {})}
+    wish = Adoption((Key("role", "dev"),), owner)
+    adopting = adoption(desired(role(labels=PROTECTED)), live(role(labels=labels)), CLUSTER, wish)
+    assert [change.op for change in adopting.changes] == [Op.ADOPT]
+    if owner is None:
+        judge(adopting, Limits())
+    else:
+        assert "role/dev would be adopted" in refusal(adopting).message

@@ -191,3 +191,32 @@ def test_extensions_of_certificates() -> None:
     """Type and mode of a certificate's extension have one value each, which goes without saying."""
     bare, full = {"name": "a"}, {"name": "a", "type": "ssh", "mode": "extension", "value": ""}
     assert same(options(cert_extensions=[bare]), options(cert_extensions=[full]))
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("43200s", {"seconds": 43200}),
+        ("5400s", {"seconds": 5400}),
+        ("1.5s", {"seconds": 1, "nanos": 500000000}),
+        ("43200s", None),
+    ],
+)
+def test_lifetimes_in_both_spellings(one: str, two: Any) -> None:
+    """Before 18.2.3 tctl prints a bot's lifetime as a Go struct: that is the same lifetime."""
+    assert same(bot(max_session_ttl=one), bot(max_session_ttl=two))
+    assert not same(bot(max_session_ttl="60s"), bot(max_session_ttl=two))
+
+
+def test_ends_in_both_spellings() -> None:
+    """And so it is with the time at which a bot ends; what is no time stays what it is."""
+    ends: Any = (
+        "2027-01-01T01:00:00+01:00",
+        {"seconds": 1798761600},
+        {"seconds": 1 << 60},
+        {"seconds": "x"},
+    )
+    one, two, three, four = ({**bot(), "metadata": {"name": "ci", "expires": end}} for end in ends)
+    assert same(one, two)
+    assert not same(one, three)
+    assert not same(three, four)

@@ -300,3 +300,10 @@ def test_digests() -> None:
         plan(site(*wanted), live(*existing), CLUSTER).digest,
     }
     assert len(digests) == 4
+
+
+def test_a_bot_in_the_older_spelling() -> None:
+    """What tctl before 18.2.3 prints cannot be written as it is: it is written as it must be."""
+    existing = bot("ci", labels={}, max_session_ttl={"seconds": 5400})
+    change = only(made(bot("ci"), existing=(existing,), names="bot/ci"))
+    assert change.write["spec"]["max_session_ttl"] == "5400s"

@@ -99,3 +99,11 @@ def test_days() -> None:
     for text in ("2027-02-29", "20270228", "2027-W08-7", "2027-2-28", "2027-02-28T00:00:00Z", ""):
         with pytest.raises(ValueError, match="day"):
             units.day(text)
+
+
+def test_moments_from_1970() -> None:
+    """A count of nanoseconds is a time in whole seconds, as far as years have four digits."""
+    assert units.rfc3339(1798761600 * 10**9 + 5) == "2027-01-01T00:00:00Z"
+    for none in (-1, units.YEAR_10000 * 10**9):
+        with pytest.raises(ValueError, match="is no moment"):
+            units.rfc3339(none)

@@ -1,0 +1,1 @@
+"""What already lives in a cluster, written down as a site."""

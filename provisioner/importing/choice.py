@@ -1,0 +1,109 @@
+"""Which live resources are to be written down, and why others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+from provisioner.change import Key
+from provisioner.cluster.resource import Resource
+from provisioner.errors import Missing
+from provisioner.planning.compare import is_preset, manager
+from provisioner.planning.impact import is_mcp, served_app
+
+KINDS: Final = ("role", "app", "bot")
+_DEMO: Final = "teleport.internal/resource-type"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A live resource that is not written down, the reason, and what can be done about it."""
+
+    key: Key
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is to be written down, what is left alone, and how many apps are no MCP servers."""
+
+    chosen: tuple[Resource, ...]
+    left: tuple[Left, ...]
+    other_apps: int = 0
+
+
+def choose(
+    live: Iterable[Resource], wishes: Collection[Key], site: str, present: Collection[Key]
+) -> Choice:
+    """Choose among `live`, for a site that names `present` already.
+
+    `wishes` are names, in which `*` stands for anything; none means everything. Only what is named
+    in full is taken although somebody else looks after it. Raises Missing for a name in full that
+    nothing has.
+    """
+    known = {each.key: each for each in live}
+    named = frozenset(wish for wish in wishes if "*" not in wish.name)
+    _require_live(named, known)
+    chosen: list[Resource] = []
+    left: list[Left] = []
+    others = 0
+    for key, each in sorted(_candidates(known)):
+        if not _is_wanted(key, wishes):
+            continue
+        if key.kind == "app" and not is_mcp(served_app(each)) and key not in named:
+            others += 1
+        elif why := _why_not(key, each, site, present, is_named=key in named):
+            left.append(Left(key, *why))
+        else:
+            chosen.append(each)
+    return Choice(tuple(chosen), tuple(left), others)
+
+
+def _candidates(known: Mapping[Key, Resource]) -> Iterator[tuple[Key, Resource]]:
+    """Yield what can be in a site by what it is called there: an app that only an agent has is an app."""
+    for key, each in known.items():
+        if key.kind in KINDS:
+            yield key, each
+        elif key.kind == "app_server" and Key("app", key.name) not in known:
+            yield Key("app", key.name), each
+
+
+def _is_wanted(key: Key, wishes: Collection[Key]) -> bool:
+    return not wishes or any(
+        wish.kind == key.kind and fnmatchcase(key.name, wish.name) for wish in wishes
+    )
+
+
+def _require_live(named: Iterable[Key], known: Mapping[Key, Resource]) -> None:
+    for key in sorted(named):
+        if key in known or (key.kind == "app" and Key("app_server", key.name) in known):
+            continue
+        bot = key.name.removeprefix("bot-")
+        generated = key.kind == "role" and bot != key.name and Key("bot", bot) in known
+        hint = f"it goes with bot/{bot}" if generated else "see `tctl get` for what there is"
+        raise Missing(f"{key} cannot be imported: it is not in the cluster", hint=hint)
+
+
+def _why_not(
+    key: Key, live: Resource, site: str, present: Collection[Key], *, is_named: bool
+) -> tuple[str, str] | None:
+    """Return why a resource is left alone, and the cure, or None."""
+    if key in present:
+        return "the site has it already", ""
+    if key.kind == "app" and not is_mcp(served_app(live)):
+        return "it is no MCP server", ""
+    if is_named:
+        return None
+    named = "name it, and it is imported all the same"
+    if live.owner not in (None, site):
+        return f"it belongs to site {live.owner}", named
+    if other := manager(live):
+        return other, "" if is_preset(live) else named
+    if served_app(live).get("metadata", {}).get("labels", {}).get(_DEMO) == "demo":
+        return "it is Teleport's own demonstration", named
+    if key.kind == "role" and key.name.startswith("bot-"):
+        return "Teleport generates roles of this name for bots", ""
+    return None

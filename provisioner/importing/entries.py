@@ -1,0 +1,178 @@
+"""Live documents as entries of a site: in its words where it has some, and the rest raw."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from provisioner.change import Key
+from provisioner.cluster.kinds import PROTECTED_LABEL
+from provisioner.cluster.resource import Resource
+from provisioner.errors import ProvisionError
+from provisioner.planning.impact import served_app
+from provisioner.site.raw import WORDS
+from provisioner.text import units
+from provisioner.values import Plain, Secret, thaw
+
+COLLECTIONS: Final[Mapping[str, str]] = {"role": "roles", "app": "mcp_servers", "bot": "bots"}
+_NOT_OURS_TO_WRITE: Final = ("provisioner/", "teleport.dev/", "teleport.internal/")
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_VERSIONS: Final = ("v6", "v7", "v8")
+_DEFAULT_VERSION: Final = "v8"
+_DURATIONS: Final = ("max_session_ttl", "client_idle_timeout")
+
+
+class Inexpressible(ProvisionError):
+    """A site cannot say this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a site: what live resource it is of, and what it says."""
+
+    live: Resource
+    says: Mapping[str, Plain]
+
+    @property
+    def key(self) -> Key:
+        """What the resource is called, an app as such even where only an agent has it."""
+        kind = self.live.key.kind
+        return Key("app" if kind == "app_server" else kind, self.live.key.name)
+
+    @property
+    def path(self) -> tuple[str, str]:
+        """Where the entry stands in a site."""
+        return COLLECTIONS[self.key.kind], self.key.name
+
+
+def entry_of(live: Resource) -> Entry:
+    """Return a live resource as an entry. Raises Inexpressible where it is plain that there is none."""
+    if not _NAME.fullmatch(live.key.name):
+        raise Inexpressible(
+            "its name cannot stand in a site",
+            hint="names there are lower case letters, digits and hyphens, at most 63; "
+            "roles of other names can be named in external_roles",
+        )
+    if live.key.kind == "app_server":
+        labels = served_app(live).get("metadata", {}).get("labels") or {}
+        return Entry(live, {"labels": _own(labels)})
+    form = thaw(live.form)
+    says = _metadata(form["metadata"])
+    spec = form.get("spec", {})
+    made = {"role": _role, "app": _app, "bot": _bot}[live.key.kind](form, spec)
+    return Entry(live, {**says, **made})
+
+
+def _metadata(metadata: dict[str, Any]) -> dict[str, Plain]:
+    """Return what every kind of entry can say of itself."""
+    labels = metadata.get("labels", {})
+    said = {
+        "description": metadata.get("description"),
+        "labels": _own(labels),
+        "expires": metadata.get("expires"),
+        "protected": labels.get(PROTECTED_LABEL) == "true",
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _own(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels without those that Teleport, or this tool, writes."""
+    kept = {name: labels[name] for name in sorted(labels)}
+    return {name: text for name, text in kept.items() if not name.startswith(_NOT_OURS_TO_WRITE)}
+
+
+def _role(form: dict[str, Any], spec: dict[str, Any]) -> dict[str, Plain]:
+    version = form.get("version")
+    if version not in _VERSIONS:
+        raise Inexpressible(
+            f"a site has no roles of version {version}",
+            hint=f"write it anew as {_DEFAULT_VERSION}, by hand: versions mean different things",
+        )
+    entry = _in_words("role", spec)
+    raw = entry.get("spec", {})
+    for side in (entry, entry.get("deny", {}), raw.get("allow", {}), raw.get("deny", {})):
+        for name in [name for name in side if name.endswith("_labels")]:
+            side[name] = {key: _one(many) for key, many in side[name].items()}
+    options = entry.get("options", {})
+    for name in _DURATIONS:
+        if name in options:
+            options[name] = _short(options[name])
+    own_version = {} if version == _DEFAULT_VERSION else {"version": version}
+    return {**own_version, **_sorted_below(entry)}
+
+
+def _app(_form: dict[str, Any], spec: dict[str, Any]) -> dict[str, Plain]:
+    app = _in_words("app", spec)
+    for header in app.get("headers", ()):
+        if isinstance(header.get("value"), Secret):
+            raise Inexpressible(
+                f"header {header.get('name')} holds a literal value, which cannot stand in a site",
+                hint="use a template of Teleport, such as {{internal.id_token}}, and import it again",
+            )
+    return {"app": _sorted_below(app)}
+
+
+def _bot(_form: dict[str, Any], spec: dict[str, Any]) -> dict[str, Plain]:
+    entry: dict[str, Plain] = dict(spec)
+    if "max_session_ttl" in entry:
+        entry["max_session_ttl"] = _short(entry["max_session_ttl"])
+    return _sorted_below(entry)
+
+
+def _in_words(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a spec in the words of the site, what has none under `spec`."""
+    entry: dict[str, Any] = {}
+    rest = spec
+    for path, word in WORDS[kind].items():
+        value = _take(rest, path)
+        if value is not None:
+            _put(entry, word, value)
+    return {**entry, "spec": rest} if rest else entry
+
+
+def _take(value: dict[str, Any], path: tuple[str, ...]) -> Plain:
+    """Take out what stands at `path`, and what is left empty by that."""
+    name, *below = path
+    if not below:
+        return value.pop(name, None)
+    inner = value.get(name)
+    if not isinstance(inner, dict):
+        return None
+    taken = _take(inner, tuple(below))
+    if not inner:
+        del value[name]
+    return taken
+
+
+def _put(value: dict[str, Any], path: tuple[str, ...], item: Plain) -> None:
+    for name in path[:-1]:
+        value = value.setdefault(name, {})
+    value[path[-1]] = item
+
+
+def _sorted_below(entry: dict[str, Plain]) -> dict[str, Plain]:
+    """Return an entry whose words keep their order, and in which all below is in that of names."""
+    return {word: _sorted(value) for word, value in entry.items()}
+
+
+def _sorted(value: Plain) -> Plain:
+    if isinstance(value, dict):
+        return {name: _sorted(value[name]) for name in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
+
+
+def _one(many: Plain) -> Plain:
+    """Return the text in a list of one, as people write it."""
+    return many[0] if isinstance(many, list) and len(many) == 1 else many
+
+
+def _short(duration: Plain) -> Plain:
+    """Return Go's `8h0m0s` as `8h`, if that is what it is."""
+    try:
+        length = units.nanoseconds(duration)
+    except (TypeError, ValueError):
+        return duration
+    written = units.go_duration(length)
+    return re.sub(r"(?<=[hm])0[ms]", "", written)
