@@ -8,7 +8,7 @@ CLIENTS := .venv-clients
 READY  := $(VENV)/.ready
 FUZZ   ?= 100000
 
-.PHONY: demo test lint types unit test-clients golden fuzz bench test-browser clean
+.PHONY: demo test lint types unit test-heavy test-clients golden fuzz bench test-browser clean
 
 demo: $(READY)
 	@rm -rf $(DEMO) && mkdir $(DEMO)
@@ -27,7 +27,11 @@ types: $(READY)
 	$(BIN)/mypy tests
 
 unit: $(READY)
-	$(BIN)/pytest -n auto -m "not browser"
+	$(BIN)/pytest -n auto -m "not browser and not heavy"
+
+# What takes too long for every change: some minutes.
+test-heavy: $(READY)
+	$(BIN)/pytest -n auto -m heavy
 
 # The MCP clients themselves, from their registries: about 1.7 GB, and ten minutes.
 test-clients: $(READY)

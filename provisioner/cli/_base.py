@@ -33,6 +33,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _STARTERS: Final = "init"
 
+AS: Final = "?as="
+"""What stands in local:PATH?as=ROLE,ROLE between the file and the roles of whoever uses it."""
+
 TCTL_PAUSES: Final = (1.0, 2.0, 3.0, 5.0, 5.0, 5.0, 5.0, 4.0)
 """Seconds between read-backs: Teleport answers lists from a cache. 30 in all."""
 
@@ -83,7 +86,8 @@ class Reach:
         """
         kind, _, path = self.cluster.partition(":")
         if kind == "local" and path:
-            return LocalCluster(Path(path))
+            name, _, roles = path.partition(AS)
+            return LocalCluster(Path(name), acting=tuple(roles.split(",")) if roles else None)
         if self.cluster == "tctl":
             options = TctlOptions(
                 path=self.tctl,

@@ -43,14 +43,20 @@ class LocalCluster:
     """A writable cluster in the SQLite file at `path`, made by `create`.
 
     `server` (version, clock and revisions) is for tests; otherwise the file says which Teleport
-    release it behaves as. Raises FileError when the file is missing or is not ours.
+    release it behaves as. `acting` are roles, live in it, that bound what may be done; None bounds
+    nothing. Raises FileError when the file is missing or is not ours; when it is used, Missing for
+    a role that is not there.
     """
 
-    def __init__(self, path: Path, *, server: Server | None = None) -> None:
+    def __init__(
+        self, path: Path, *, server: Server | None = None, acting: tuple[str, ...] | None = None
+    ) -> None:
         self._path = path
+        self._acting = acting
         with self._open() as db:
             name, version = _one(db, "SELECT name, version FROM cluster")
-        self._info = ClusterInfo(name=name, version=version, via=f"local:{path}")
+        who = "" if acting is None else f"?as={','.join(acting)}"
+        self._info = ClusterInfo(name=name, version=version, via=f"local:{path}{who}")
         self._server = server or Server(units.version(version))
 
     def info(self) -> ClusterInfo:
@@ -60,7 +66,7 @@ class LocalCluster:
     def read(self, scope: Scope) -> tuple[Body, ...]:
         """Return every live document of the scope, all as of one moment. Raises Unreachable."""
         with self._open() as db, _transaction(db, "DEFERRED"):
-            teleport = Teleport(_Documents(db), self._server)
+            teleport = Teleport(_Documents(db), self._server, self._acting)
             found = (body for kind in scope.kinds for body in teleport.listing(kind))
             return tuple(concealed(body) for body in found if scope.shows(body))
 
@@ -70,7 +76,7 @@ class LocalCluster:
         Raises Unreachable when the file cannot be written at all.
         """
         with self._open() as db:
-            teleport = Teleport(_Documents(db), self._server)
+            teleport = Teleport(_Documents(db), self._server, self._acting)
             for each in batch:
                 yield Outcome(each.key, _carry_out(db, teleport, each))
 

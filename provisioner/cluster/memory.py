@@ -18,8 +18,9 @@ class MemoryCluster:
 
     `documents` are what it holds at first, as a listing shows them: roles, bots, apps, app
     servers, tokens, and users where they matter; they are taken as they stand. `version` is the
-    Teleport release it behaves as, `server` (clock and revisions) is for tests. Raises ValueError
-    for what is no version, and Rejected for a bot that cannot be.
+    Teleport release it behaves as, `server` (clock and revisions) is for tests, `acting` are the
+    roles that bound what may be done. Raises ValueError for what is no version, Rejected for a bot
+    that cannot be, and Missing for a role that is not there.
     """
 
     def __init__(
@@ -29,11 +30,15 @@ class MemoryCluster:
         name: str = "memory",
         version: str = "18.8.3",
         server: Server | None = None,
+        acting: tuple[str, ...] | None = None,
     ) -> None:
         self._info = ClusterInfo(name=name, version=version, via="memory")
-        self._teleport = Teleport(_Documents(), server or Server(units.version(version)))
+        store, server = _Documents(), server or Server(units.version(version))
+        self._teleport = Teleport(store, server)
         for body in documents:
             self._teleport.restore(body)
+        if acting is not None:
+            self._teleport = Teleport(store, server, acting)
 
     def info(self) -> ClusterInfo:
         """Name the cluster and its version."""

@@ -11,6 +11,7 @@ from random import SystemRandom
 from typing import Final
 
 from provisioner.change import Event, Note
+from provisioner.cluster.teleport.caller import APPS_HINT, RULES_HINT
 from provisioner.effort import Call, Called
 from provisioner.errors import (
     ClusterError,
@@ -186,14 +187,6 @@ _LOG_IN: Final = (
 )
 _ADDRESS: Final = "name the proxy or the auth server too: --auth-server HOST:PORT"
 _WAIT: Final = "wait a moment and run it again: what is done stays done"
-_RULES: Final = (
-    "let the identity in use have a role whose rules allow list, read, create, update and delete "
-    "on role, bot, app and token, and list and read on app_server"
-)
-_APPS: Final = (
-    "let the identity in use have a role whose app_labels match that app as well: Teleport shows "
-    "apps only to those who may use them"
-)
 _NETWORK: Final = "check the address (--auth-server HOST:PORT) and the network, then run it again"
 _ADOPT: Final = "look at what is there with `tctl get`, then take it over with `provision adopt`"
 _MOVED: Final = "plan again, and look at what somebody else has done"
@@ -238,8 +231,8 @@ _ROWS: Final[tuple[tuple[type[ClusterError], str, tuple[str, ...]], ...]] = (
         ),
     ),
     (Throttled, _WAIT, ("rate limit exceeded", "too many requests", "ResourceExhausted")),
-    (Denied, _APPS, (r"access to \S+ denied",)),
-    (Denied, _RULES, ("access denied", "AccessDenied", "PermissionDenied", "not authorized")),
+    (Denied, APPS_HINT, (r"access to \S+ denied",)),
+    (Denied, RULES_HINT, ("access denied", "AccessDenied", "PermissionDenied", "not authorized")),
     (
         Unreachable,
         _NETWORK,

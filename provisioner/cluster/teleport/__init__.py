@@ -5,6 +5,8 @@ A `Teleport` stands over a `Store` and does what `tctl create`, `tctl create -f`
 Teleport's own source and shares no table with the planner, which therefore cannot agree with it
 by construction.
 
+Whoever acts may do everything, or what the roles named in `acting` allow: see `caller`.
+
 Left out: licence checks (the cluster is an Enterprise one), predicate syntax in `where`, what is
 refused inside `kubernetes_resources`, `spiffe`, `db_permissions` and `request`, and everything
 about sessions and certificates.
@@ -15,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from provisioner.change import Key
@@ -29,10 +32,11 @@ from provisioner.cluster.teleport import (
 )
 from provisioner.cluster.teleport._base import BOT_LABEL, Server, Store, Version, check_header
 from provisioner.cluster.teleport.bot_fields import writable
+from provisioner.cluster.teleport.caller import Caller, authorize
 from provisioner.cluster.teleport.faults import Fault
 from provisioner.cluster.teleport.faults import faults as _faults
 from provisioner.cluster.teleport.presets import presets
-from provisioner.cluster.teleport.secrets import concealed, revealed
+from provisioner.cluster.teleport.secrets import concealed, masked, revealed
 from provisioner.cluster.teleport.shapes import Shapes
 from provisioner.errors import Exists, Missing, Rejected
 from provisioner.text import units
@@ -68,12 +72,6 @@ class _Kind:
         document = self.read(server, body)
         self.complete(server, document)
         return document
-
-
-def _masked(name: str) -> str:
-    """Return a token's name as errors show it: three quarters of it are starred out."""
-    hidden = len(name) * 3 // 4
-    return "*" * hidden + name[hidden:]
 
 
 _KINDS: Final[Mapping[str, _Kind]] = {
@@ -121,22 +119,29 @@ def faults(version: Version, body: Body) -> Iterator[Fault]:
 
 
 class Teleport:
-    """One cluster: the verbs of tctl over a store. Bodies that come out are frozen."""
+    """One cluster: the verbs of tctl over a store. Bodies that come out are frozen.
 
-    def __init__(self, store: Store, server: Server) -> None:
+    `acting` are the names of the roles, live in this cluster, of whoever uses it; None may do
+    everything. Raises Missing where one of them is not there.
+    """
+
+    def __init__(self, store: Store, server: Server, acting: tuple[str, ...] | None = None) -> None:
         self._store = store
         self._server = server
+        self._caller = None if acting is None else Caller.of(acting, self._find)
 
     def perform(self, verb: str, key: Key, body: Body = EMPTY, roles: tuple[str, ...] = ()) -> None:
         """Carry out one write: create, update, delete, add-roles or set-roles.
 
-        Raises Exists, Missing or Rejected with Teleport's text; nothing is written then.
+        Raises Exists, Missing, Rejected or Denied with Teleport's text; nothing is written then.
         """
         if key.kind not in _KINDS and key.kind != "bot":
             raise Rejected(f'creating resources of type "{key.kind}" is not supported')
         body = revealed(body)
         if verb in ("create", "update"):
             check_header(self._server, body)
+        if self._caller is not None:
+            self._authorize(self._caller, verb, key, body)
         match verb, key.kind:
             case "create" | "update", "bot":
                 self._write_bot(body, create=verb == "create")
@@ -152,6 +157,11 @@ class Teleport:
                 self._change_roles(key.name, roles, keep=False)
             case _:
                 raise Rejected(f"{verb} is not supported for {key.kind}")
+
+    def _authorize(self, caller: Caller, verb: str, key: Key, body: Body) -> None:
+        is_app = key.kind == "app" and verb != "delete"
+        new = _KINDS["app"].admit(self._server, body) if is_app else None
+        authorize(caller, verb, key.kind, old=self.show(key), new=new)
 
     def restore(self, body: Body) -> None:
         """Take in a document as a listing has shown it, revision and all. Raises Rejected."""
@@ -175,14 +185,15 @@ class Teleport:
         return concealed(found) if found else None
 
     def listing(self, kind: str) -> Iterator[Body]:
-        """Yield every document of a kind as `tctl get` prints it, the generated ones included."""
-        if kind == "bot":
-            yield from self._bots()
-            return
-        yield from self._living(kind)
+        """Yield every document of a kind as `tctl get` prints it, the generated ones included.
+
+        Raises Denied.
+        """
+        found = self._bots() if kind == "bot" else self._living(kind)
         if kind == "app_server":
-            for each in self._living("app"):
-                yield freeze(app.served(self._server, each))
+            served = (freeze(app.served(self._server, each)) for each in self._living("app"))
+            found = chain(found, served)
+        yield from self._caller.listed(kind, found) if self._caller else found
 
     def _living(self, kind: str) -> Iterator[Body]:
         return (each for each in self._store.of_kind(kind) if not self._expired(each))
@@ -219,7 +230,7 @@ class Teleport:
                 "logs for more details"
             )
         if self._find(key) is None:
-            name = _masked(key.name) if key.kind == "token" else key.name
+            name = masked(key.name) if key.kind == "token" else key.name
             raise Missing(_KINDS[key.kind].missing.format(name))
         self._store.remove(key)
 

@@ -51,3 +51,9 @@ def _conceal(value: Plain, path: tuple[str, ...]) -> Plain:
     if isinstance(value, dict) and path[0] in value:
         value[path[0]] = _conceal(value[path[0]], path[1:])
     return value
+
+
+def masked(name: str) -> str:
+    """Return a token's name as errors show it: three quarters of it are starred out."""
+    hidden = len(name) * 3 // 4
+    return "*" * hidden + name[hidden:]
