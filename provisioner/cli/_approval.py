@@ -68,6 +68,11 @@ class Approval:
         return self.approved.prune, self.approved.only
 
     @property
+    def is_given(self) -> bool:
+        """Whether anybody has approved anything."""
+        return self.approved is not None or self.expect is not None
+
+    @property
     def digest(self) -> str | None:
         """The digest that a plan made now must have."""
         return None if self.approved else self.expect

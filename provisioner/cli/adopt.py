@@ -16,6 +16,7 @@ from provisioner.change import Adoption, Key
 from provisioner.cli import _base
 from provisioner.cli._applying import Applying
 from provisioner.cli._approval import Approval
+from provisioner.cli._exposure import require_closed
 from provisioner.cli._limits import complete, limits_options
 from provisioner.cli._reporting import report_option
 from provisioner.cluster.kinds import KINDS
@@ -76,6 +77,8 @@ def command(
     approval = Approval(expect=expect)
     judge(plan, complete(limits, approval, reach))
     if writable:
+        reviewed = not yes or not plan.changes or approval.is_given
+        require_closed(prepared, templates, reviewed=reviewed)
         applying = Applying(plan, prepared, writable, reach, paint)
         applying.confirm(yes=yes)
         applying.carry_out(report, approval)

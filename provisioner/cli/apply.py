@@ -12,6 +12,7 @@ from provisioner.change import Key
 from provisioner.cli import _base
 from provisioner.cli._applying import Applying
 from provisioner.cli._approval import Approval, approval_options
+from provisioner.cli._exposure import require_closed
 from provisioner.cli._limits import complete, limits_options
 from provisioner.cli._reporting import report_option
 from provisioner.report import plan_text
@@ -51,6 +52,7 @@ def command(
     click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
     judge(plan, complete(limits, approval, reach))
     approval.tell(plan)
+    require_closed(prepared, templates, reviewed=not yes or not plan.changes or approval.is_given)
     applying = Applying(plan, prepared, live, reach, paint)
     applying.confirm(yes=yes)
     if output is not None:

@@ -9,6 +9,7 @@ import click
 from provisioner import workflow
 from provisioner.checks.explanation import explain
 from provisioner.cli import _base
+from provisioner.cli._exposure import warn
 from provisioner.cli._telling import telling_options
 from provisioner.errors import SiteError
 from provisioner.report import check_junit, check_sarif, explanation
@@ -41,6 +42,8 @@ def command(
         return _explain(site, key, layout, color)
     with _base.teller() as telling:
         checked = workflow.examine(site, _base.load_templates(templates), telling.hear)
+    if checked.document is not None:
+        warn(*map(Path, checked.document.files))
     if layout == "json":
         click.echo(diagnostics.as_json(checked.problems))
     elif layout == "sarif":

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from provisioner.errors import FileError
+from provisioner.system.exposure import open_to_all, target
 
 PUBLIC: Final = 0o644
 PRIVATE: Final = 0o600
@@ -79,12 +80,12 @@ def write(path: Path, data: bytes, *, mode: int = PUBLIC, backup: bool = False) 
     """Make `data` the content of the file and say whether that took a write.
 
     The file has its old content or the new one, whatever happens in between. Symbolic links are
-    followed, and an existing file keeps its mode and owner; a new one gets `mode`, less the
-    umask. With `backup` the old content is kept beside it, with `.bak` added to its name. The
-    directory must exist. Raises FileError.
+    followed, but for those that others put where anybody may. An existing file keeps its mode and
+    owner; a new one gets `mode`, less the umask. With `backup` the old content is kept beside it,
+    with `.bak` added to its name. The directory must exist. Raises FileError.
     """
     with _explained(path, "write"):
-        real = path.resolve()
+        real = target(path)
         try:
             before = real.stat()
         except FileNotFoundError:
@@ -185,6 +186,11 @@ def lock(path: Path) -> Iterator[None]:
 
 def _acquire(path: Path) -> int:
     """Lock and sign the file that has this name at the moment when the lock is got."""
+    if open_to_all(path.parent):
+        raise FileError(
+            f"{path}: anybody could take this lock away, as {path.parent} is writable by all",
+            hint=f"chmod o-w {path.parent}",
+        )
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     while True:
         descriptor = os.open(path, flags, PRIVATE)

@@ -11,6 +11,7 @@ from typing import Final
 
 from provisioner.errors import FileError
 from provisioner.system import files
+from provisioner.system.exposure import target
 
 MANIFEST: Final = ".provision-manifest.json"
 _OURS: Final = ("roles", "apps", "bots", "tokens", "tbot", "clients")
@@ -47,9 +48,11 @@ def write(root: Path, wanted: Mapping[str, str]) -> Difference:
 
     Only files of the manifest are removed; the manifest is widened before anything is written and
     narrowed last, so that an interrupt at any point leaves nothing that a second run would not
-    find. Raises FileError.
+    find. A `root` that is a link which somebody else has put where anybody may is not followed.
+    Raises FileError.
     """
     with _explained(root):
+        target(root)
         before = _listed(root)
         difference = _compare(root, wanted, before)
         if not difference and before == frozenset(wanted):
@@ -97,11 +100,11 @@ def _explained(root: Path) -> Iterator[None]:
 def _record(root: Path, names: frozenset[str]) -> None:
     root.mkdir(parents=True, exist_ok=True)
     manifest = {"format_version": "1.0", "files": sorted(names)}
-    files.write(root / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+    files.write(_path(root, MANIFEST), (json.dumps(manifest, indent=2) + "\n").encode())
 
 
 def _listed(root: Path) -> frozenset[str]:
-    path = root / MANIFEST
+    path = _path(root, MANIFEST)
     if not path.exists():
         return frozenset()
     try:

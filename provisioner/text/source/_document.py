@@ -35,6 +35,11 @@ class Document:
     named: Place | None = field(default=None, compare=False)
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of all files that this is made of, the uppermost first."""
+        return tuple(layer.file for layer in self.layers or (self,))
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """The lines of `file`, without what ends them."""
         return self.marks.text.lines
