@@ -33,7 +33,7 @@ def excerpted(
     layers = document.layers or (document,)
     hidden: defaultdict[tuple[str, int], list[Place]] = defaultdict(list)
     for place in (
-        *(document.place(path) for path in unknown),
+        *(document.place(path) for start in unknown for path in _below(document, start)),
         *(layer.place(path) for layer in layers for path in _secrets(layer.value, ())),
     ):
         hidden[place.file, place.line].append(place)
@@ -55,6 +55,22 @@ def concealed(value: Plain, path: Path) -> Plain:
     if isinstance(value, list):
         return [concealed(child, (*path, index)) for index, child in enumerate(value)]
     return value
+
+
+def _below(document: Document, path: Path) -> Iterator[Path]:
+    """Yield a path, and the paths of all that stands below it."""
+    value = document.value
+    for step in path:
+        value = value[step]
+    yield from _paths(value, path)
+
+
+def _paths(value: Plain, path: Path) -> Iterator[Path]:
+    yield path
+    for key, child in value.items() if isinstance(value, dict) else ():
+        yield from _paths(child, (*path, key))
+    for index, child in enumerate(value) if isinstance(value, list) else ():
+        yield from _paths(child, (*path, index))
 
 
 def _secrets(value: Plain, path: Path) -> Iterator[Path]:

@@ -76,6 +76,13 @@ def show(text: str) -> str:
     return f"`{repr(text if len(text) <= _LEFT else text[:_LEFT] + '…')[1:-1]}`"
 
 
+_SECRET: Final = re.compile(
+    r"(?<![\w-])(?:value|authorization|passwd|password|api_?key|(?:[\w-]*[_-])?(?:token|(?<!kubernetes_)secret))"
+    r"""["']?[ \t]*:""",
+    re.IGNORECASE,
+)
+
+
 def excerpt(line: str, place: Place) -> str:
     """Return `line` as a message shows it: at most 200 characters, nothing invisible.
 
@@ -85,6 +92,16 @@ def excerpt(line: str, place: Place) -> str:
     start = max(0, place.column - 1 - _LEFT) if len(line) > _WIDTH else 0
     window = INVISIBLE.sub("\ufffd", line[start : start + _WIDTH])
     return "…" * (start > 0) + window + "…" * (start + _WIDTH < len(line))
+
+
+def veiled(line: str) -> str:
+    """Return `line` with stars for all that stands behind a key that sounds like a secret.
+
+    For lines of which nobody can say where their values are: those of a file that is no YAML.
+    """
+    if secret := _SECRET.search(line):
+        return line[: secret.end()] + re.sub(r"\S", "*", line[secret.end() :])
+    return line
 
 
 class Text:
@@ -142,7 +159,7 @@ class Findings:
         """Note one problem; `at` is its first offset in the text and the one after its last."""
         if not self.full(code):
             place = self.text.place(*at)
-            line = excerpt(self.text.line(place.line), place)
+            line = excerpt(veiled(self.text.line(place.line)), place)
             self._told.append(Problem(code, "error", message, hint, place, related, line))
         self._seen[code] += 1
 
