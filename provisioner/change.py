@@ -165,6 +165,14 @@ class AccessRow:
     pattern: str = ""
     why: str = ""
 
+    @property
+    def cells(self) -> tuple[bool | str, ...]:
+        """All of it, to sort and to hash by; `astuple` copies, and takes ten times as long."""
+        return (
+            *(self.gained, self.bot, self.server, self.kind, self.name),
+            *(self.role, self.pattern, self.why),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Access:

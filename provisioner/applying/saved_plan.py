@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from provisioner.change import AccessRow, Inputs, Key
 from provisioner.errors import FileError
-from provisioner.planning.digests import approval_of, mode_of
-from provisioner.planning.plan_format import FORMAT_VERSION, Change, Document, Row
+from provisioner.planning.digests import FORMAT_VERSION, approval_of, mode_of
+from provisioner.planning.plan_format import Change, Document, Row
 from provisioner.text import jsonfile, units
 from provisioner.values import Body, Plain, freeze, sha256
 

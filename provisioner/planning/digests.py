@@ -7,10 +7,13 @@ same digest.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from typing import Final
 
 from provisioner.change import Plan
 from provisioner.values import Plain, sha256
+
+FORMAT_VERSION: Final = "1.0"
+"""Of plan files, MAJOR.MINOR: within a major, digests cover what they always did."""
 
 
 def approval(plan: Plan) -> str:
@@ -20,7 +23,7 @@ def approval(plan: Plan) -> str:
         plan.cluster.name,
         mode_of(plan.mode, [str(key) for key in plan.only]),
         [change.approved for change in plan.changes],
-        [astuple(row) for row in plan.access.rows],
+        [row.cells for row in plan.access.rows],
         [[test.name, test.state] for test in plan.tests],
         *([plan.access.other_apps] if plan.access.other_apps else []),
     )

@@ -8,13 +8,12 @@ of lists is that of the plan; times are RFC 3339; no secret ever stands in it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from provisioner.planning.digests import FORMAT_VERSION
 from provisioner.values import Plain
-
-FORMAT_VERSION: Final = "1.0"
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Count = Annotated[int, Field(ge=0)]

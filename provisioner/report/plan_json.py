@@ -17,7 +17,7 @@ from provisioner.change import (
     TestResult,
 )
 from provisioner.errors import Place
-from provisioner.planning.plan_format import FORMAT_VERSION
+from provisioner.planning.digests import FORMAT_VERSION
 from provisioner.report._base import counts
 from provisioner.text import diagnostics
 from provisioner.values import Plain, thaw

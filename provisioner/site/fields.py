@@ -35,7 +35,9 @@ _HIGHEST_PORT: Final = 65535
 class Strict(BaseModel):
     """Base of all parts of a site: strict, frozen, unknown keys refused."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 def _refuse(kind: str, message: str, hint: str) -> PydanticCustomError:

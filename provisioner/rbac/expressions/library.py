@@ -20,9 +20,10 @@ _LETTER: Final = r"[\w!#$%&'*+/=?^`{|}~\x80-\U0010ffff-]"
 _DOTTED: Final = rf"{_LETTER}+(?:\.{_LETTER}+)*"
 _QUOTED: Final = r'"(?:[^"\\\r\n]|\\.)*"'
 _ADDRESS: Final = rf"({_DOTTED}|{_QUOTED})@[ \t]*(?:{_DOTTED}|\[[^\[\]\\]*\])"
-_MAILBOX: Final = re.compile(
+_MAILBOX: Final = (
     rf"[ \t]*(?:{_ADDRESS}|(?:{_LETTER}|[. \t]|{_QUOTED})*<[ \t]*{_ADDRESS}[ \t]*>)[ \t]*"
 )
+"""Compiled when it is first used, which few do: that takes longer than all else in this module."""
 _REFERENCE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
@@ -64,7 +65,7 @@ def email_local(texts: Texts) -> Texts:
 
 
 def _local_part(text: str) -> str:
-    match = _MAILBOX.fullmatch(text)
+    match = re.fullmatch(_MAILBOX, text)
     if match is None:
         raise ExpressionError(f"{text!r} is not an email address")
     local = match[1] or match[2]
