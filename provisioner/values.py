@@ -59,14 +59,7 @@ def canonical_json(value: Plain) -> str:
     Two values are equal exactly when their canonical JSON is. Raises TypeError on what JSON
     cannot say.
     """
-    return json.dumps(
-        value,
-        default=_as_json,
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-        allow_nan=False,
-    )
+    return _CANONICAL.encode(value)
 
 
 def sha256(value: Plain) -> str:
@@ -119,3 +112,12 @@ def _as_json(value: object) -> Plain:
     if isinstance(value, Secret):
         return repr(value)
     raise TypeError(f"{type(value).__name__} is not a plain value")
+
+
+_CANONICAL: Final = json.JSONEncoder(
+    default=_as_json,
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    allow_nan=False,
+)

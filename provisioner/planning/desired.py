@@ -9,7 +9,7 @@ from provisioner.change import Change, Key, Op
 from provisioner.checks.acceptance import Test
 from provisioner.cluster.resource import Resource, equal
 from provisioner.errors import Place, Problem
-from provisioner.planning.impact import live_world, served_app
+from provisioner.planning.impact import live_servers, served_app
 from provisioner.rbac.access import Server
 
 
@@ -63,7 +63,7 @@ def unmet(
                 "create it, or take it from the bots that name it",
                 at,
             )
-    yield from _unpinned(desired, live_world(known, desired.tools.get).servers)
+    yield from _unpinned(desired, live_servers(known, desired.tools.get))
     fate = {change.key.name: change.op for change in found if change.key.kind == "app"}
     for name, server in desired.servers.items():
         if fate.get(name) is Op.DELETE:

@@ -62,7 +62,12 @@ def live_world(known: State, inventory: Inventory) -> World:
     A bot that names a role which does not exist holds none: tbot asks for all of them at once, and
     is refused.
     """
-    return World(tuple(_identities(known)), tuple(_servers(known, inventory, mcp=True)))
+    return World(tuple(_identities(known)), live_servers(known, inventory))
+
+
+def live_servers(known: State, inventory: Inventory) -> tuple[Server, ...]:
+    """Return the MCP servers that there are on a cluster, in the order of their names."""
+    return tuple(_servers(known, inventory, mcp=True))
 
 
 def _identities(known: State) -> Iterator[Identity]:

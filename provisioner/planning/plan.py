@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from typing import Final
 
 from provisioner.change import Access, Change, ClusterInfo, Key, Op, Plan, TestResult
@@ -219,11 +220,11 @@ def _sides(desired: Desired, known: Mapping[Key, Resource]) -> str:
     site = [desired.site, [resource.text for resource in _sorted(desired.resources)]]
     live = [
         resource.text
-        for key, resource in sorted(known.items())
-        if key.kind in KINDS and (key in keys or resource.owner == desired.site)
+        for resource in _sorted(known.values())
+        if resource.key.kind in KINDS and (resource.key in keys or resource.owner == desired.site)
     ]
     return f"{sha256(site)[:8]}-{sha256(live)[:8]}"
 
 
 def _sorted(resources: Iterable[Resource]) -> list[Resource]:
-    return sorted(resources, key=lambda resource: resource.key)
+    return sorted(resources, key=attrgetter("key.kind", "key.name"))
