@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Final, NoReturn
 
 from provisioner.values import Plain
 
 _DEEPEST: Final = 64
+_ODD: Final = re.compile(r"\\u[dD][89a-fA-F]|[0-9][eE]\+?[0-9]{3}|[0-9]{200}")
+"""Where half a surrogate pair, or a number beyond all bounds, can stand: UTF-8 itself has neither."""
 
 
 def load(data: bytes, file: str) -> Plain:
@@ -20,23 +23,18 @@ def load(data: bytes, file: str) -> Plain:
 
     A byte order mark is let through. Raises ValueError that names the file and the place in it.
     """
-    value = _parsed(data, file)
-    if _is_odd(value):
-        _check(value, f"{file}: $", 0)
-    return value
-
-
-def _parsed(data: bytes, file: str) -> Plain:
     try:
-        return json.loads(
-            data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
+        text = data.decode("utf-8-sig")
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError(f"{file}: nested too deeply") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{file}:{error.lineno}:{error.colno}: {error.msg}") from error
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
+    if _ODD.search(text) or _is_deep(value):
+        _check(value, f"{file}: $", 0)
+    return value
 
 
 def _unique(pairs: list[tuple[str, Plain]]) -> dict[str, Plain]:
@@ -52,25 +50,18 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _is_odd(value: Plain) -> bool:
-    """Whether anything in `value` needs a closer look; quick, since these files can be large."""
-    level = [value]
+def _is_deep(value: Plain) -> bool:
+    """Whether `value` may be nested too deeply; quick, since these files can be large."""
+    level = [value] if isinstance(value, dict | list) else []
     for _ in range(_DEEPEST):
-        below: list[Plain] = []
-        for item in level:
-            if isinstance(item, str):
-                if not item.isascii():
-                    return True
-            elif isinstance(item, dict):
-                below.extend(item)
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-            elif isinstance(item, float):
-                return True
-        if not below:
+        level = [
+            below
+            for item in level
+            for below in (item.values() if type(item) is dict else item)
+            if type(below) is dict or type(below) is list
+        ]
+        if not level:
             return False
-        level = below
     return True
 
 
