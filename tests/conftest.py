@@ -21,8 +21,11 @@ settings.load_profile("provision")
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide what the developer's shell says about Teleport, colours and this tool."""
+def _clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Hide what the developer's shell says about Teleport, colours and this tool, and what it keeps."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
     for name in list(os.environ):
         if name.startswith(("PROVISION_", "TELEPORT_", "FAKE_TCTL_")) and name not in KEPT:
             monkeypatch.delenv(name)

@@ -19,6 +19,7 @@ from provisioner.cli._approval import Approval
 from provisioner.cli._exposure import require_closed
 from provisioner.cli._limits import complete, limits_options
 from provisioner.cli._reporting import report_option
+from provisioner.cli._turn import in_turn, lock_option
 from provisioner.cluster.kinds import KINDS
 from provisioner.report import plan_json, plan_text
 
@@ -43,12 +44,13 @@ _KEY: Final = re.compile(rf"(?:{'|'.join(KINDS)})/[^/]+")
 @limits_options
 @_base.cas_option
 @report_option
+@lock_option
 @_base.cluster_options
 @_base.templates_option
 @_base.color_option
 def command(
     words: tuple[str, ...], everything: bool, from_site: str | None,
-    yes: bool, dry_run: bool, layout: str, expect: str | None, cas: bool,
+    yes: bool, dry_run: bool, layout: str, expect: str | None, cas: bool, lock_wait: float,
     report: Path | None, limits: Limits,
     reach: _base.Reach,
     templates: Path | None, color: str,
@@ -66,22 +68,23 @@ def command(
     _require_one_way(keys, from_site, everything=everything)
     prepared = _base.prepare(site, templates)
     writable = None if dry_run else reach.open_writable(conditional=cas)
-    with reach.teller:
-        plan = workflow.make_adoption(
-            prepared, writable or reach.open(), Adoption(keys, from_site), reach.teller.hear
-        )
-    if layout == "json":
-        click.echo(plan_json.as_json(plan, datetime.now(UTC)))
-    else:
-        click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
-    approval = Approval(expect=expect)
-    judge(plan, complete(limits, approval, reach))
-    if writable:
-        reviewed = not yes or not plan.changes or approval.is_given
-        require_closed(prepared, templates, reviewed=reviewed)
-        applying = Applying(plan, prepared, writable, reach, paint)
-        applying.confirm(yes=yes)
-        applying.carry_out(report, approval)
+    with in_turn(prepared, writable, lock_wait, reach.teller):
+        with reach.teller:
+            plan = workflow.make_adoption(
+                prepared, writable or reach.open(), Adoption(keys, from_site), reach.teller.hear
+            )
+        if layout == "json":
+            click.echo(plan_json.as_json(plan, datetime.now(UTC)))
+        else:
+            click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
+        approval = Approval(expect=expect)
+        judge(plan, complete(limits, approval, reach))
+        if writable:
+            reviewed = not yes or not plan.changes or approval.is_given
+            require_closed(prepared, templates, reviewed=reviewed)
+            applying = Applying(plan, prepared, writable, reach, paint)
+            applying.confirm(yes=yes)
+            applying.carry_out(report, approval)
     return 0
 
 

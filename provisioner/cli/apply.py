@@ -15,6 +15,7 @@ from provisioner.cli._approval import Approval, approval_options
 from provisioner.cli._exposure import require_closed
 from provisioner.cli._limits import complete, limits_options
 from provisioner.cli._reporting import report_option
+from provisioner.cli._turn import in_turn, lock_option
 from provisioner.report import plan_text
 from provisioner.system import outdir
 
@@ -32,12 +33,13 @@ from provisioner.system import outdir
 )  # fmt: skip
 @_base.cas_option
 @report_option
+@lock_option
 @_base.cluster_options
 @_base.templates_option
 @_base.color_option
 def command(
     site: Path, yes: bool, prune: bool, only: tuple[Key, ...], output: Path | None,
-    report: Path | None, cas: bool,
+    report: Path | None, cas: bool, lock_wait: float,
     approval: Approval, limits: Limits,
     reach: _base.Reach,
     templates: Path | None, color: str,
@@ -47,17 +49,19 @@ def command(
     prepared = _base.prepare(approval.site(site), templates)
     approval.require_current(prepared)
     live = reach.open_writable(conditional=cas)
-    with reach.teller:
-        plan = workflow.make_plan(prepared, live, prune=prune, only=only, tell=reach.teller.hear)
-    click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
-    judge(plan, complete(limits, approval, reach))
-    approval.tell(plan)
-    require_closed(prepared, templates, reviewed=not yes or not plan.changes or approval.is_given)
-    applying = Applying(plan, prepared, live, reach, paint)
-    applying.confirm(yes=yes)
-    if output is not None:
+    with in_turn(prepared, live, lock_wait, reach.teller):
         with reach.teller as telling:
-            telling.phase("writing files")
-            outdir.write(output, prepared.rendered.files)
-    applying.carry_out(report, approval)
+            plan = workflow.make_plan(prepared, live, prune=prune, only=only, tell=telling.hear)
+        click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
+        judge(plan, complete(limits, approval, reach))
+        approval.tell(plan)
+        reviewed = not yes or not plan.changes or approval.is_given
+        require_closed(prepared, templates, reviewed=reviewed)
+        applying = Applying(plan, prepared, live, reach, paint)
+        applying.confirm(yes=yes)
+        if output is not None:
+            with reach.teller as telling:
+                telling.phase("writing files")
+                outdir.write(output, prepared.rendered.files)
+        applying.carry_out(report, approval)
     return 0

@@ -21,6 +21,7 @@ from provisioner.machine import sidecar
 from provisioner.machine.merge import Existing, Merged, diff, is_mergeable, merge_client, merge_tbot
 from provisioner.machine.sidecar import Ledger
 from provisioner.system import files
+from provisioner.system.locks import lock
 from provisioner.text.splice import SpliceError
 
 TBOT: Final = "tbot"
@@ -109,7 +110,7 @@ def carry_out(proposals: Sequence[Proposal], write: Write = files.write) -> Iter
     with ExitStack() as locks:
         for real in sorted(proposal.real for proposal in needed):
             _make_directory(real.parent)
-            locks.enter_context(files.lock(real.with_name(f".{real.name}.provision.lock")))
+            locks.enter_context(lock(real.with_name(f".{real.name}.provision.lock")))
         fresh = [_propose(proposal.target) for proposal in needed]
         for old, new in zip(needed, fresh, strict=True):
             if not _is_same(old, new):

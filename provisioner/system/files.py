@@ -1,25 +1,19 @@
-"""Read files within bounds, replace them whole or not at all, stay below a root, hold a lock."""
+"""Read files within bounds, replace them whole or not at all, stay below a root."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
-import json
 import os
 import secrets
-import socket
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from provisioner.errors import FileError
-from provisioner.system.exposure import open_to_all, target
+from provisioner.system.exposure import target
 
 PUBLIC: Final = 0o644
 PRIVATE: Final = 0o600
@@ -41,7 +35,7 @@ _REASONS: Final = {
 
 def read_bytes(path: Path, *, limit: int = _LIMIT) -> bytes:
     """Return the content of a regular file of at most `limit` bytes. Raises FileError."""
-    with _explained(path, "read"):
+    with explained(path, "read"):
         # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
@@ -84,7 +78,7 @@ def write(path: Path, data: bytes, *, mode: int = PUBLIC, backup: bool = False) 
     owner; a new one gets `mode`, less the umask. With `backup` the old content is kept beside it,
     with `.bak` added to its name. The directory must exist. Raises FileError.
     """
-    with _explained(path, "write"):
+    with explained(path, "write"):
         real = target(path)
         try:
             before = real.stat()
@@ -107,7 +101,7 @@ def create(path: Path, data: bytes, *, mode: int = PUBLIC) -> bool:
 
     Whatever has the name, links that lead nowhere included, is left as it is. Raises FileError.
     """
-    with _explained(path, "write"):
+    with explained(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -131,7 +125,7 @@ def below(root: Path, *names: str) -> Path:
                 hint="choose a name without slashes that is not . or ..",
             )
     path = root.joinpath(*names)
-    with _explained(path, "resolve"):
+    with explained(path, "resolve"):
         real, inside = path.resolve(), root.resolve()
     if not real.is_relative_to(inside):
         raise FileError(
@@ -147,82 +141,10 @@ def scratch() -> Iterator[Path]:
 
     Raises FileError when there is no place for one.
     """
-    with _explained(Path(tempfile.gettempdir()), "write"):
+    with explained(Path(tempfile.gettempdir()), "write"):
         directory = tempfile.TemporaryDirectory(prefix="provision-")
     with directory as name:
         yield Path(name)
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who holds a lock: process id, host name, and since when in seconds since the epoch."""
-
-    pid: int
-    host: str
-    since: float
-
-    def __str__(self) -> str:
-        start = datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        age = max(0, round(time.time() - self.since))
-        return f"process {self.pid} on {self.host}, since {start} ({age} s ago)"
-
-
-@contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold an advisory lock on `path`, a file made for that, which is gone afterwards.
-
-    The lock goes with the process, however it ends: a file left behind by a crash locks nobody
-    out. Raises FileError, naming the holder and its age, when somebody else has the lock.
-    """
-    with _explained(path, "lock"):
-        descriptor = _acquire(path)
-    try:
-        yield
-    finally:
-        # First the name, then the lock: who waits on the old file sees that it is not the one.
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _acquire(path: Path) -> int:
-    """Lock and sign the file that has this name at the moment when the lock is got."""
-    if open_to_all(path.parent):
-        raise FileError(
-            f"{path}: anybody could take this lock away, as {path.parent} is writable by all",
-            hint=f"chmod o-w {path.parent}",
-        )
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    while True:
-        descriptor = os.open(path, flags, PRIVATE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_named(descriptor, path):
-                me = Owner(os.getpid(), socket.gethostname(), time.time())
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, json.dumps(asdict(me)).encode(), 0)
-                return descriptor
-        except BlockingIOError as error:
-            holder = _holder(descriptor)
-            os.close(descriptor)
-            raise FileError(
-                f"{path}: is locked by {holder}",
-                hint="wait until it is done, or end it; the lock goes with the process",
-            ) from error
-        os.close(descriptor)
-
-
-def _is_named(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _holder(descriptor: int) -> str:
-    try:
-        return str(Owner(**json.loads(os.pread(descriptor, 4096, 0))))
-    except (ValueError, TypeError, OverflowError):  # it has the lock and is about to sign
-        return "another process"
 
 
 def _replace(real: Path, data: bytes, mode: int, like: os.stat_result | None) -> None:
@@ -279,7 +201,7 @@ def _require_regular(path: Path, status: os.stat_result) -> None:
 
 
 @contextmanager
-def _explained(path: Path, doing: str) -> Iterator[None]:
+def explained(path: Path, doing: str) -> Iterator[None]:
     """Turn what the system says into a FileError that names the file and the cure."""
     try:
         yield

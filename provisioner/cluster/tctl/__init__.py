@@ -31,10 +31,13 @@ class Tctl:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._tool = Tool(options or TctlOptions(), notify or _ignore, sleep)
+        self._info: ClusterInfo | None = None
 
     def info(self) -> ClusterInfo:
-        """Name the cluster, its version and tctl's. Raises ClusterError."""
-        return reading.info(self._tool)
+        """Name the cluster, its version and tctl's; it is asked once. Raises ClusterError."""
+        if self._info is None:
+            self._info = reading.info(self._tool)
+        return self._info
 
     def read(self, scope: Scope) -> tuple[Body, ...]:
         """Return every live document of the scope. Raises ClusterError.

@@ -267,7 +267,9 @@ def test_a_site_that_cannot_be_used(run: Run, site: Path, monkeypatch: pytest.Mo
 
 
 RUN = "from provisioner.cli import entry_point; entry_point()"
-ON_A_TERMINAL = f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {RUN}"
+# Who starts tests in the background has ^C ignored in them, and in all that they start.
+HEEDING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+ON_A_TERMINAL = f"{HEEDING}; import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {RUN}"
 
 
 def conversation(terminal: int, typed: bytes) -> bytes:

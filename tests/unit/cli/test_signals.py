@@ -16,9 +16,10 @@ import pytest
 from tests.conftest import ROOT
 from tests.processes import gone
 from tests.unit.cli.conftest import Run
+from tests.unit.cli.test_apply import HEEDING, RUN
 
 FAKE = ROOT / "tests" / "fake_tctl" / "tctl"
-PROGRAM = (sys.executable, "-m", "provisioner")
+PROGRAM = (sys.executable, "-c", f"{HEEDING}; {RUN}")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from provisioner.errors import FileError, ProvisionError, Refused, Stale
 from provisioner.machine import install, sidecar
 from provisioner.machine.install import LIMIT, TBOT, Proposal, Target
 from provisioner.system import files
+from provisioner.system.locks import lock
 from tests.conftest import ROOT
 from tests.machines import bundle_with
 from tests.users import unprivileged
@@ -324,7 +325,7 @@ def test_two_at_once(path: Path) -> None:
 def test_the_lock_is_told(path: Path) -> None:
     """While another process writes, an install says which one, and writes nothing."""
     with (
-        files.lock(path.with_name(".mcp.json.provision.lock")),
+        lock(path.with_name(".mcp.json.provision.lock")),
         pytest.raises(FileError, match=f"is locked by process {os.getpid()}"),
     ):
         run(target(path))

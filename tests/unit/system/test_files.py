@@ -3,10 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +15,6 @@ from provisioner.system.files import (
     PUBLIC,
     below,
     create,
-    lock,
     read_bytes,
     scratch,
     write,
@@ -257,70 +253,6 @@ class TestBelow:
         (tmp_path / "root").symlink_to("out")
         path = below(tmp_path / "root", "roles", "f")
         assert path.resolve() == tmp_path.resolve() / "out" / "real" / "f"
-
-
-class TestLock:
-    def test_the_lock_is_gone_afterwards(self, tmp_path: Path) -> None:
-        """It can be taken again, also after an exception, and leaves no file."""
-        path = tmp_path / "site.lock"
-        with pytest.raises(RuntimeError, match="inside"), lock(path):
-            raise RuntimeError("inside")
-        with lock(path):
-            assert mode_of(path) == PRIVATE
-        assert not path.exists()
-
-    def test_a_second_holder_is_told_of_the_first(self, tmp_path: Path) -> None:
-        """The refusal names process, host, start and age, and what to do."""
-        today = time.strftime("%Y-%m-%dT", time.gmtime())
-        with (
-            lock(tmp_path / "l"),
-            pytest.raises(
-                FileError, match=rf"locked by process {os.getpid()} on \S+, since {today}"
-            ) as caught,
-            lock(tmp_path / "l"),
-        ):
-            pytest.fail("two holders")
-        assert caught.match(r"\(\d+ s ago\)$")
-        assert "wait" in caught.value.hint
-
-    def test_other_processes_are_kept_out_until_the_holder_dies(self, tmp_path: Path) -> None:
-        """A lock holds against another process and goes with it, although its file stays."""
-        script = (
-            "import sys, time; from pathlib import Path; from provisioner.system.files import lock\n"
-            "with lock(Path(sys.argv[1])): print('locked', flush=True); time.sleep(60)"
-        )
-        path = tmp_path / "l"
-        argv = [sys.executable, "-c", script, str(path)]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE) as child:
-            assert child.stdout is not None
-            assert child.stdout.readline() == b"locked\n"
-            with pytest.raises(FileError, match=f"process {child.pid} on"), lock(path):
-                pytest.fail("two holders")
-            child.kill()
-        assert path.exists()
-        with lock(path):
-            pass
-        assert not path.exists()
-
-    @pytest.mark.parametrize(
-        "content", ["", "{}", "null", '{"pid": 1, "host": "h", "since": 1e99}']
-    )
-    def test_a_holder_that_has_not_signed_is_still_a_holder(
-        self, tmp_path: Path, content: str
-    ) -> None:
-        """An empty or broken signature does not hide that the lock is taken."""
-        with lock(tmp_path / "l"):
-            (tmp_path / "l").write_text(content)
-            with pytest.raises(FileError, match="locked by another process"), lock(tmp_path / "l"):
-                pytest.fail("two holders")
-
-    def test_a_lock_cannot_be_a_link(self, tmp_path: Path) -> None:
-        """A planted link does not make us write into another file."""
-        (tmp_path / "victim").write_text("mine")
-        (tmp_path / "l").symlink_to("victim")
-        with pytest.raises(FileError, match="cannot lock: a symbolic link"), lock(tmp_path / "l"):
-            pytest.fail("locked")
-        assert (tmp_path / "victim").read_text() == "mine"
 
 
 def test_create_makes_directories(tmp_path: Path) -> None:
