@@ -194,7 +194,7 @@ def test_boldness_has_no_environment(
 
 # --- when it goes wrong ----------------------------------------------------------------------
 
-BAD = "  bad: {app_labels: {env: dev}, tools: [x], options: {max_sessions: many}}\n"
+BAD = "  bad: {app_labels: {env: dev}, tools: [x], options: {lock: sideways}}\n"
 
 
 def test_a_partial_failure(run: Run, site: Path, cluster: str) -> None:
@@ -208,7 +208,7 @@ def test_a_partial_failure(run: Run, site: Path, cluster: str) -> None:
     assert ran.err.startswith("error: not everything was applied\n  = mend what failed")
     assert live(run, cluster, site.parent) == ["role/dev", "bot/ci"]
 
-    site.write_text(site.read_text().replace("many", "5"))
+    site.write_text(site.read_text().replace("sideways", "strict"))
     again = run("apply", "--cluster", cluster, "--yes")
     assert (again.code, again.out.endswith("\n2 of 2 changes made.\n")) == (0, True)
     assert run("plan", "--cluster", cluster, "--detailed-exitcode").code == 0
