@@ -7,6 +7,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+SOMEBODY: Final = 4321
+"""The user that root is for a while."""
 
 
 @contextmanager
@@ -19,7 +23,7 @@ def unprivileged(place: Path) -> Iterator[None]:
         if parent == Path(tempfile.gettempdir()).resolve():
             break
         parent.chmod(parent.stat().st_mode | 0o055)
-    os.seteuid(4321)
+    os.seteuid(SOMEBODY)
     try:
         yield
     finally:

@@ -20,6 +20,7 @@ from provisioner.cluster.port import Outcome, Scope, Write
 from provisioner.cluster.teleport import Server, Teleport, concealed, presets
 from provisioner.cluster.unmoved import moved
 from provisioner.errors import ClusterError, FileError, Garbled, Unreachable
+from provisioner.system import files
 from provisioner.text import units
 from provisioner.values import Body, canonical_json, freeze
 
@@ -105,20 +106,14 @@ def create(
     when a document or the version cannot be.
     """
     server = Server(_version(version))
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        raise FileError(
-            f"{path}: already exists", hint="name a file that does not exist yet"
-        ) from None
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror}") from error
-    try:
-        _fill(path, name, version, server, documents)
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()
-        raise
+    with files.explained(path, "make"), files.unfinished(path) as temporary:
+        is_there = os.path.lexists(path)
+        if not is_there:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, files.PRIVATE))
+            _fill(temporary, name, version, server, documents)
+            is_there = not files.place(temporary, path)
+    if is_there:
+        raise FileError(f"{path}: already exists", hint="name a file that does not exist yet")
     return LocalCluster(path)
 
 

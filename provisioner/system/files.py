@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 import tempfile
@@ -19,6 +20,7 @@ PUBLIC: Final = 0o644
 PRIVATE: Final = 0o600
 
 _LIMIT: Final = 64 << 20
+_UNFINISHED: Final = re.compile(r"\..+\.[0-9a-f]{16}")
 _REASONS: Final = {
     errno.ENOENT: ("there is no such file", "check the path"),
     errno.EISDIR: ("is a directory", "name a file in it"),
@@ -103,13 +105,40 @@ def create(path: Path, data: bytes, *, mode: int = PUBLIC) -> bool:
     """
     with explained(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        except FileExistsError:
+        if os.path.lexists(path):
             return False
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        return True
+        with unfinished(path) as temporary:
+            _fill(temporary, data, mode)
+            return place(temporary, path)
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Lend a name beside `path` for what shall stand there once it is whole; it is free afterwards."""
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
+    try:
+        yield temporary
+    finally:
+        with suppress(OSError):  # it has its place by now, or what went wrong is told already
+            temporary.unlink()
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a file has such a name: what somebody left behind who was killed."""
+    return _UNFINISHED.fullmatch(path.name) is not None
+
+
+def place(temporary: Path, path: Path) -> bool:
+    """Give a whole file its name, unless something has that; say whether it was free. Raises OSError."""
+    try:
+        os.link(temporary, path, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            return False
+        temporary.rename(path)
+    return True
 
 
 def below(root: Path, *names: str) -> Path:
@@ -149,24 +178,25 @@ def scratch() -> Iterator[Path]:
 
 def _replace(real: Path, data: bytes, mode: int, like: os.stat_result | None) -> None:
     """Put a new file in the place of `real`, itself never followed; durable when this returns."""
-    temporary = real.with_name(f".{real.name[:100]}.{secrets.token_hex(8)}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    # Until it has the owner and mode of the old file, nobody else may look into the new one.
-    descriptor = os.open(temporary, flags, PRIVATE if like else mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            if like is not None:
-                _own(descriptor, like, real)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
+    with unfinished(real) as temporary:
+        # Until it has the owner and mode of the old file, nobody else may look into the new one.
+        _fill(temporary, data, PRIVATE if like else mode, (like, real) if like else None)
         temporary.replace(real)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
     with suppress(OSError):  # the file is in place; some file systems cannot sync a directory
         _sync_directory(real.parent)
+
+
+def _fill(
+    path: Path, data: bytes, mode: int, like: tuple[os.stat_result, Path] | None = None
+) -> None:
+    """Make a new file, with the owner and mode of another if one is given; durable afterwards."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        if like is not None:
+            _own(descriptor, *like)
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
 
 
 def _sync_directory(path: Path) -> None:

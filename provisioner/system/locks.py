@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +68,11 @@ def lock(
         yield dead
     finally:
         # First the name, then the lock: who waits on the old file sees that it is not the one.
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)  # a file without a signature accuses nobody
         os.close(descriptor)
 
 

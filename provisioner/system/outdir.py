@@ -53,6 +53,8 @@ def write(root: Path, wanted: Mapping[str, str]) -> Difference:
     """
     with _explained(root):
         target(root)
+        for path in filter(files.is_unfinished, _all(root)):
+            _path(root, path.relative_to(root).as_posix()).unlink(missing_ok=True)
         before = _listed(root)
         difference = _compare(root, wanted, before)
         if not difference and before == frozenset(wanted):
@@ -118,10 +120,15 @@ def _listed(root: Path) -> frozenset[str]:
 
 
 def _found(root: Path) -> Iterator[str]:
+    """Yield what stands in our directories, but for what a write that was killed has left there."""
+    for path in _all(root):
+        if not files.is_unfinished(path):
+            yield path.relative_to(root).as_posix()
+
+
+def _all(root: Path) -> Iterator[Path]:
     for directory in _OURS:
-        for path in (root / directory).rglob("*"):
-            if not path.is_dir():
-                yield path.relative_to(root).as_posix()
+        yield from (path for path in (root / directory).rglob("*") if not path.is_dir())
 
 
 __all__ = ["MANIFEST", "Difference", "compare", "write"]

@@ -11,7 +11,7 @@ import pytest
 
 from provisioner import cli
 from provisioner.errors import FileError
-from provisioner.system import exposure, files, outdir
+from provisioner.system import exposure, files, locks, outdir
 from tests.sites import HEAD, write
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="files of others take root to make")
@@ -220,7 +220,7 @@ def test_a_lock_where_anybody_could_take_it_away(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with (
         pytest.raises(FileError, match="anybody could take this lock away"),
-        files.lock(tmp_path / "lock"),
+        locks.lock(tmp_path / "lock"),
     ):
         pass
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ import pytest
 
 from provisioner.system.locks import lock
 from tests.unit.cli.conftest import SITE, Run
-from tests.users import unprivileged
+from tests.users import SOMEBODY, unprivileged
 
 
 @pytest.fixture
@@ -92,8 +92,9 @@ def test_a_state_directory_that_cannot_be(run: Run, cluster: str, place: Path) -
 def test_a_read_only_state_directory(run: Run, cluster: str, place: Path) -> None:
     """A home directory that cannot be written to stops nobody."""
     place.parent.chmod(0o555)
-    place.parent.parent.chmod(0o777)
-    Path(cluster.removeprefix("local:")).chmod(0o666)
+    if os.geteuid() == 0:
+        for mine in (place.parent.parent, Path(cluster.removeprefix("local:"))):
+            os.chown(mine, SOMEBODY, -1)
     with unprivileged(place.parent):
         ran = run("apply", "--yes", "--cluster", cluster)
     assert (ran.code, "cannot lock: permission denied" in ran.err) == (0, True)

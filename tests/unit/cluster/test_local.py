@@ -112,7 +112,7 @@ def test_a_cluster_that_cannot_be_leaves_nothing(
 
 def test_a_directory_that_is_not_there(path: Path) -> None:
     """A place that does not exist is an error of the file."""
-    with pytest.raises(FileError, match="No such file or directory"):
+    with pytest.raises(FileError, match="cannot make: there is no such file"):
         create(path / "below", name="dev", version="18.8.3")
 
 

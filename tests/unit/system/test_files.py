@@ -15,8 +15,11 @@ from provisioner.system.files import (
     PUBLIC,
     below,
     create,
+    is_unfinished,
+    place,
     read_bytes,
     scratch,
+    unfinished,
     write,
 )
 from tests.users import unprivileged
@@ -289,3 +292,38 @@ def test_no_place_for_a_scratch_directory(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(tempfile, "tempdir", "/nonexistent/tmp")
     with pytest.raises(FileError, match="/nonexistent/tmp: cannot write: there is no such file"):
         scratch().__enter__()
+
+
+def test_a_name_that_is_taken_meanwhile(tmp_path: Path) -> None:
+    """What has got the name while a file was being made keeps it, whatever it is."""
+    path = tmp_path / "file"
+    with unfinished(path) as temporary:
+        temporary.write_text("ours")
+        path.symlink_to("nowhere")
+        assert not place(temporary, path)
+        assert path.is_symlink()
+        path.unlink()
+        path.write_text("theirs")
+        assert not place(temporary, path)
+    assert path.read_text() == "theirs"
+    assert names(tmp_path) == ["file"]
+
+
+def test_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file system has none, a file gets its name all the same, unless something has it."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refused)
+    assert create(tmp_path / "file", b"x")
+    assert not create(tmp_path / "file", b"y")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"x")]
+
+
+def test_what_was_left_unfinished_is_known_by_its_name(tmp_path: Path) -> None:
+    """A file that a killed write left behind is told from all that others call theirs."""
+    with unfinished(tmp_path / "dev.yaml") as temporary:
+        assert is_unfinished(temporary)
+    for name in ("dev.yaml", ".dev.yaml", ".dev.yaml.bak", ".dev.0123456789abcde"):
+        assert not is_unfinished(tmp_path / name)
