@@ -50,7 +50,8 @@ class Problem:
     """One finding, complete in itself.
 
     `excerpt` is the source line at `at` with secret values blanked, or "" where there is none.
-    `related` are other places that belong to it, such as the first of two duplicates.
+    `related` are other places that belong to it, such as the first of two duplicates. `entry` is
+    what the place is called under `rules.suppress.at`, as in `roles.dev`, where that is known.
     """
 
     code: str
@@ -60,6 +61,7 @@ class Problem:
     at: Place | None = None
     related: tuple[Place, ...] = ()
     excerpt: str = ""
+    entry: str = ""
 
 
 class ProvisionError(Exception):

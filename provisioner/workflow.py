@@ -212,7 +212,7 @@ def look(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Seen:
 def plan_for(prepared: Prepared, seen: Seen, *, prune: bool, only: Collection[Key] = ()) -> Plan:
     """Plan from what was seen. Raises WrongVersion for a copy downgraded for an older tctl."""
     made = plan(_desired(prepared), seen.live, seen.info, prune=prune, only=only)
-    unmet = excerpted(made.problems, prepared.document)
+    unmet = excerpted(severity.adjusted(prepared.site, made.problems), prepared.document)
     return replace(made, problems=(*prepared.warnings, *unmet), inputs=prepared.inputs)
 
 

@@ -141,6 +141,15 @@ def test_every_code_says_harm_proof_and_cure(code: str) -> None:
     assert [name for name, _ in parts] == ["Harm", "Proof", "Cure"]
 
 
+def test_what_cannot_be_configured_is_documented() -> None:
+    """docs/site-file.md has every code that stays an error, with the reason, and no other."""
+    named = [
+        code for row in rows_of("docs/site-file.md", "## rules") for code in row[2].split(", ")
+    ]
+    assert named[:2] == ["PV001", "PV066"]
+    assert sorted(named[2:]) == sorted(rule.code for rule in rules().values() if rule.firm)
+
+
 def rows_of(page: str, heading: str) -> list[list[str]]:
     """Return what stands in backticks in each cell of the first table under a heading."""
     text = (ROOT / page).read_text().partition(f"\n{heading}\n")[2]

@@ -13,10 +13,12 @@ from provisioner.change import TestResult
 from provisioner.checks import severity
 from provisioner.checks.acceptance import Test, results
 from provisioner.checks.rules import REACH, Found, ground, reach_findings, writers
+from provisioner.checks.rules.elsewhere import FAILED, UNDECIDED
 from provisioner.cluster.resource import Resource
 from provisioner.errors import Problem
 from provisioner.site.model import Site
 from provisioner.site.redaction import excerpted
+from provisioner.site.wording import dotted
 from provisioner.text import diagnostics
 from provisioner.text.source import Document
 from provisioner.tools.lock import Lock
@@ -44,7 +46,10 @@ def judge_alone(
     if site.rules.suppress:
         found += severity.unused(site, [*severity.findings(site), *reach])
     tested = results(tests, on.world)
-    problems = [*told(severity.judged(site, found), document), *_failed(tested)]
+    problems = [
+        *told(severity.judged(site, found), document),
+        *severity.adjusted(site, _failed(tested)),
+    ]
     return Judgement(excerpted(problems, document), tested)
 
 
@@ -68,17 +73,26 @@ def _problem(document: Document, found: Found) -> Problem:
     rule, finding = found
     locate = document.key_place if finding.on_key else document.place
     at, related = locate(finding.path), tuple(map(document.key_place, finding.related))
-    return Problem(rule.code, rule.severity, finding.message, finding.cure, at, related)
+    return Problem(
+        rule.code,
+        rule.severity,
+        finding.message,
+        finding.cure,
+        at,
+        related,
+        entry=dotted(finding.path),
+    )
 
 
 def _failed(tested: Iterable[TestResult]) -> Iterator[Problem]:
     for result in tested:
         if result.state != "passed":
-            failed = result.state == "failed"
+            rule = FAILED if result.state == "failed" else UNDECIDED
             yield Problem(
-                "PV300" if failed else "PV301",
-                "error" if failed else "warning",
+                rule.code,
+                rule.severity,
                 f"access test `{result.name}` {result.state}: {'; '.join(result.reasons)}",
                 "judged on this site alone: roles and bots of others are not in it",
                 result.at,
+                entry=dotted(("tests", result.name)),
             )

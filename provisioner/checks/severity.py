@@ -11,9 +11,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from provisioner.checks.rules import REACH, RULES, Finding, Found, Rule
+from provisioner.checks.rules import ELSEWHERE, REACH, RULES, Finding, Found, Rule
 from provisioner.checks.rules import findings as rule_findings
-from provisioner.site.model import Site, Suppression
+from provisioner.errors import Problem
+from provisioner.site.model import Level, Site, Suppression
 from provisioner.site.wording import dotted
 from provisioner.text import units
 
@@ -28,15 +29,39 @@ def findings(site: Site) -> Iterator[Found]:
 
 def judged(site: Site, found: Iterable[Found], today: date | None = None) -> Iterator[Found]:
     """Yield the findings that a site does not accept, each rule with the severity that it gives."""
-    levels = site.rules.levels
-    accepted = [each for _, each in _suppressions(site) if not _is_over(each, today)]
+    says = _Saying(site, today)
     for rule, finding in found:
-        level = rule.severity if rule.firm else levels.get(rule.code, rule.severity)
-        if rule.firm or not any(_covers(each, rule, finding) for each in accepted):
-            if level == rule.severity:
-                yield rule, finding
-            elif level != "off":
-                yield replace(rule, severity=level), finding
+        level = says.level(rule, dotted(finding.path))
+        if level == rule.severity:
+            yield rule, finding
+        elif level != "off":
+            yield replace(rule, severity=level), finding
+
+
+def adjusted(site: Site, problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield the problems that plans and tests found and that a site does not accept, as severe as it says."""
+    says = _Saying(site)
+    known = {rule.code: rule for rule in ELSEWHERE}
+    for problem in problems:
+        level = says.level(known[problem.code], problem.entry)
+        if level != "off":
+            yield replace(problem, severity=level)
+
+
+class _Saying:
+    """What a site says of rules, today."""
+
+    def __init__(self, site: Site, today: date | None = None) -> None:
+        self._levels = site.rules.levels
+        self._accepted = [each for _, each in _suppressions(site) if not _is_over(each, today)]
+
+    def level(self, rule: Rule[Any], entry: str) -> Level:
+        """Return how much a finding at an entry matters; what is accepted is off."""
+        if rule.firm:
+            return rule.severity
+        if any(_covers(each, rule, entry) for each in self._accepted):
+            return "off"
+        return self._levels.get(rule.code, rule.severity)
 
 
 def unused(site: Site, found: Iterable[Found]) -> Iterator[Found]:
@@ -49,12 +74,10 @@ def _suppressions(site: Site) -> Iterator[tuple[int, Suppression]]:
     return enumerate(site.rules.suppress)
 
 
-def _covers(accepted: Suppression, rule: Rule[Any], finding: Finding) -> bool:
+def _covers(accepted: Suppression, rule: Rule[Any], entry: str) -> bool:
     """Whether a suppression is about a finding: at the entry that it names, or below."""
-    if accepted.code != rule.code:
-        return False
-    where = dotted(finding.path)
-    return where == accepted.at or where.startswith((f"{accepted.at}.", f"{accepted.at}["))
+    below = (f"{accepted.at}.", f"{accepted.at}[")
+    return accepted.code == rule.code and (entry == accepted.at or entry.startswith(below))
 
 
 def _is_over(each: Suppression, today: date | None = None) -> bool:
@@ -83,11 +106,7 @@ def _fixed_code(site: Site) -> Iterator[Finding]:
     for path, code in _codes(site):
         rule = known.get(code)
         if _is_about_reading(code) or (rule and rule.firm):
-            why = (
-                "what it refuses can be neither rendered nor applied"
-                if rule
-                else "it is about reading the file"
-            )
+            why = rule.because if rule else "it is about reading the file"
             yield Finding(
                 path,
                 f"{code} cannot be configured: {why}",
@@ -108,10 +127,10 @@ def _expired(site: Site) -> Iterator[Finding]:
 
 def _unused(subject: tuple[Site, tuple[Found, ...]]) -> Iterator[Finding]:
     site, found = subject
-    known = rules()
+    known = {code: rule for code, rule in rules().items() if rule not in ELSEWHERE}
     for index, each in _suppressions(site):
         in_force = each.code in known and not known[each.code].firm and not _is_over(each)
-        if in_force and not any(_covers(each, rule, finding) for rule, finding in found):
+        if in_force and not any(_covers(each, rule, dotted(at.path)) for rule, at in found):
             yield Finding(
                 ("rules", "suppress", index),
                 f"{each.code} is not found at {each.at}: this suppression does nothing",
@@ -132,7 +151,7 @@ def _is_about_reading(code: str) -> bool:
 
 def rules() -> Mapping[str, Rule[Any]]:
     """Return every rule by its code."""
-    every: tuple[Rule[Any], ...] = (*RULES, *REACH, *CONFIG, UNUSED)
+    every: tuple[Rule[Any], ...] = (*RULES, *REACH, *ELSEWHERE, *CONFIG, UNUSED)
     return {rule.code: rule for rule in every}
 
 

@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 
 from provisioner.change import Change, Key, Op
 from provisioner.checks.acceptance import Test
+from provisioner.checks.rules import Rule
+from provisioner.checks.rules.elsewhere import (
+    EXTERNAL_ROLE,
+    OTHER_LABELS,
+    UNPINNED,
+    UNSERVED,
+)
 from provisioner.cluster.resource import Resource, equal
 from provisioner.errors import Place, Problem
 from provisioner.planning.impact import live_servers, served_app
 from provisioner.rbac.access import Server
+from provisioner.site.wording import dotted
+from provisioner.text.source import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +63,11 @@ def unmet(
     desired: Desired, known: Mapping[Key, Resource], found: Iterable[Change]
 ) -> Iterator[Problem]:
     """Yield what the site takes for granted and the cluster does not have, after `found` is done."""
-    for name, at in desired.external_roles.items():
+    for index, (name, at) in enumerate(desired.external_roles.items()):
         if Key("role", name) not in known:
-            yield Problem(
-                "PV201",
-                "error",
+            yield _problem(
+                EXTERNAL_ROLE,
+                ("external_roles", index),
                 f"external role `{name}` does not exist in the cluster",
                 "create it, or take it from the bots that name it",
                 at,
@@ -67,9 +76,9 @@ def unmet(
     fate = {change.key.name: change.op for change in found if change.key.kind == "app"}
     for name, server in desired.servers.items():
         if fate.get(name) is Op.DELETE:
-            yield Problem(
-                "PV202",
-                "error",
+            yield _problem(
+                UNSERVED,
+                ("mcp_servers", name),
                 f"no agent will serve MCP server `{name}`: this plan deletes app/{name}",
                 "let the site register it with `app:`, or remove it from the site",
                 server.at,
@@ -83,9 +92,9 @@ def _unpinned(desired: Desired, servers: Iterable[Server]) -> Iterator[Problem]:
     for server in servers:
         for name, role in desired.exceptions.items():
             if desired.tools.get(server.name) is None and role.reaches(server.labels):
-                yield Problem(
-                    "PV204",
-                    "error",
+                yield _problem(
+                    UNPINNED,
+                    ("roles", name, "except_tools"),
                     f"role `{name}` reaches live MCP server `{server.name}`, whose tools are not known: "
                     "except_tools cannot be worked out",
                     "add the server to the site with its tools, or pin them: provision tools pull",
@@ -96,9 +105,9 @@ def _unpinned(desired: Desired, servers: Iterable[Server]) -> Iterator[Problem]:
 def _unserved(name: str, server: Declared, known: Mapping[Key, Resource]) -> Iterator[Problem]:
     live = known.get(Key("app_server", name)) or known.get(Key("app", name))
     if live is None:
-        yield Problem(
-            "PV202",
-            "error",
+        yield _problem(
+            UNSERVED,
+            ("mcp_servers", name),
             f"no agent serves MCP server `{name}`",
             "start an app_service that serves it, or let the site register it with `app:`",
             server.at,
@@ -110,13 +119,19 @@ def _unserved(name: str, server: Declared, known: Mapping[Key, Resource]) -> Ite
         if not _is_own(key)
     }
     if server.labels is not None and not equal(labels, server.labels):
-        yield Problem(
-            "PV203",
-            "error",
+        yield _problem(
+            OTHER_LABELS,
+            ("mcp_servers", name),
             f"MCP server `{name}` is live with other labels: {_listed(labels)}",
             "write these labels in the site: roles match what is live",
             server.at,
         )
+
+
+def _problem(
+    rule: Rule[object], path: tuple[Step, ...], message: str, hint: str, at: Place
+) -> Problem:
+    return Problem(rule.code, rule.severity, message, hint, at, entry=dotted(path))
 
 
 def _is_own(label: str) -> bool:

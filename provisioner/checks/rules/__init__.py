@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from provisioner.checks.rules import (
     bots,
+    elsewhere,
     exceptions,
     machines,
     matching,
@@ -41,6 +42,9 @@ RULES: Final[tuple[Rule[Site], ...]] = (
 REACH: Final[tuple[Rule[Ground], ...]] = reach.RULES
 """What can be said of a site without errors, once it is rendered."""
 
+ELSEWHERE: Final[tuple[Rule[object], ...]] = elsewhere.RULES
+"""What plans say of a site and a cluster, and access tests of a world."""
+
 
 def findings(site: Site) -> Iterator[Found]:
     """Yield everything that the rules have to say about `site`."""
@@ -57,6 +61,7 @@ def reach_findings(on: Ground) -> Iterator[Found]:
 
 
 __all__ = [
+    "ELSEWHERE",
     "REACH",
     "RULES",
     "Finding",

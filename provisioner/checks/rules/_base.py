@@ -44,8 +44,8 @@ class Finding:
 class Rule(Generic[S]):
     """One rule about subjects `S`; `title` is what the documentation calls it.
 
-    A `firm` rule cannot be configured: what it refuses can be neither rendered nor applied, or would
-    give away what provision promises of ownership and secrets.
+    A `firm` rule cannot be configured, `because` of what is said there: most refuse what can be
+    neither rendered nor applied, or would give away what provision promises of ownership and secrets.
     """
 
     code: str
@@ -53,3 +53,4 @@ class Rule(Generic[S]):
     title: str
     find: Callable[[S], Iterable[Finding]]
     firm: bool = False
+    because: str = "what it refuses can be neither rendered nor applied"

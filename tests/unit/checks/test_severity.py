@@ -14,6 +14,7 @@ from provisioner.checks.rules import RULES
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.errors import ProvisionError, SiteError
 from provisioner.site.schema import site_schema
+from tests.bodies import app
 from tests.sites import TEMPLATES, problems, shown, site, write
 from tests.unit.checks.test_rules import BROKEN
 
@@ -122,7 +123,9 @@ def test_a_suppression_that_does_nothing(tmp_path: Path) -> None:
         ("rules: {▸PV199: off}", "PV330", ""),
         ("rules: {▸PV1020: off}", "PV330", "did you mean PV1"),
         ("rules: {▸suppres: off}", "PV330", "did you mean suppress?"),
-        ("rules: {suppress: [{code: ▸PV300, at: x, reason: x}]}", "PV330", ""),
+        ("rules: {suppress: [{code: ▸PV399, at: x, reason: x}]}", "PV330", ""),
+        ("rules: {suppress: [{code: ▸PV300, at: x, reason: x}]}", "PV331", ""),
+        ("rules: {▸PV204: warning}", "PV331", "remove this"),
         ("rules: {▸PV012: warning}", "PV331", "remove this, and mend what it is about"),
         ("rules: {▸PV139: warning}", "PV331", "remove this, and mend what it is about"),
         ("rules: {suppress: [{code: ▸PV154, at: x, reason: x}]}", "PV331", ""),
@@ -148,6 +151,81 @@ def test_firm_rules_stay_errors() -> None:
     read = site("rules: {PV304: off}\ntests: {t: {bot: a, server: a}}")
     codes = [rule.code for rule, _ in severity.judged(read, severity.findings(read))]
     assert codes == ["PV304", "PV331"]
+
+
+# --- what only plans and tests find --------------------------------------------------------------
+
+EXPECTING = """\
+external_roles: [audit]
+mcp_servers:
+  files: {labels: {env: dev}}
+  moved: {labels: {env: dev}}
+"""
+LIVE = (app("moved", labels={"env": "prod"}),)
+
+
+def unmet(directory: Path, rules: str) -> list[tuple[str, str]]:
+    """Return what a plan of a site misses in a cluster."""
+    prepared = workflow.prepare(write(directory, f"{EXPECTING}rules: {rules}"), TEMPLATES)
+    made = workflow.make_plan(prepared, MemoryCluster(LIVE), prune=False)
+    return [(problem.code, problem.severity) for problem in made.problems]
+
+
+@pytest.mark.parametrize(
+    ("rules", "levels"),
+    [
+        ("{}", ["error", "error", "error"]),
+        ("{PV201: warning, PV202: info, PV203: warning}", ["warning", "info", "warning"]),
+        ("{PV201: off, PV202: off, PV203: off}", []),
+        ("{suppress: [{code: PV201, at: 'external_roles[0]', reason: x}]}", ["error", "error"]),
+        ("{suppress: [{code: PV202, at: mcp_servers.files, reason: x}]}", ["error", "error"]),
+        ("{suppress: [{code: PV203, at: mcp_servers.files, reason: x}]}", ["error"] * 3),
+        ("{suppress: [{code: PV202, at: mcp_servers.files, reason: x, until: '2001-01-01'}]}",
+         ["error"] * 3),
+    ],
+)  # fmt: skip
+def test_what_a_cluster_lacks_is_as_severe_as_the_site_says(
+    tmp_path: Path, rules: str, levels: list[str]
+) -> None:
+    """What a plan finds has the severity of the site, and can be accepted at its entry, for a time."""
+    found = unmet(tmp_path, rules)
+    assert [level for code, level in found if code.startswith("PV2")] == levels
+
+
+def test_what_only_a_plan_finds_is_not_missed_before() -> None:
+    """A suppression of what a cluster lacks does something, though no check of the site shows it."""
+    read = site(f"{EXPECTING}rules: {{suppress: [{{code: PV202, at: mcp_servers, reason: x}}]}}")
+    assert list(severity.unused(read, severity.findings(read))) == []
+
+
+UNDECIDED = """\
+mcp_servers: {files: {labels: {env: dev}}}
+roles: {dev: {app_labels: {env: dev}, tools: ['*']}}
+bots: {agent: {roles: [dev]}}
+tests: {all of it: {bot: agent, server: files, exactly: [read_file]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rules", "found_"),
+    [
+        ("{}", [("PV301", "warning")]),
+        ("{PV301: error}", [("PV301", "error")]),
+        ("{PV301: off}", []),
+        ("{suppress: [{code: PV301, at: tests.all of it, reason: x}]}", []),
+    ],
+)
+def test_an_undecided_test_is_as_severe_as_the_site_says(
+    tmp_path: Path, rules: str, found_: list[tuple[str, str]]
+) -> None:
+    """In a check, an undecided test can be an error, or be accepted; a plan refuses it all the same."""
+    text = f"{UNDECIDED}rules: {rules}"
+    assert [each for each in found(tmp_path, text) if each[0] == "PV301"] == found_
+    if ("PV301", "error") not in found_:
+        prepared = workflow.prepare(write(tmp_path, text), TEMPLATES)
+        live = MemoryCluster([app("files", labels={"env": "dev"})])
+        made = workflow.make_plan(prepared, live, prune=False)
+        assert [test.state for test in made.tests] == ["undecided"]
 
 
 LOOSE = {rule.code for rule in RULES if rule.severity == "error" and not rule.firm}
