@@ -126,7 +126,7 @@ class Reach:
         return TCTL_PAUSES if self.cluster == "tctl" else ()
 
 
-_CLUSTER_OPTIONS: Final = (
+CLUSTER_OPTIONS: Final = (
     click.option(
         "--identity",
         envvar="PROVISION_IDENTITY",
@@ -163,7 +163,7 @@ def cluster_options(function: Callable[..., int]) -> Callable[..., int]:
     ) -> int:
         return function(reach=Reach(cluster, tctl, auth_server, identity), **rest)
 
-    for option in _CLUSTER_OPTIONS:
+    for option in CLUSTER_OPTIONS:
         with_reach = option(with_reach)
     return telling_options(with_reach)
 

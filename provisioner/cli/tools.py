@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from provisioner.change import Progress
-from provisioner.checks.worlds import site_world
 from provisioner.cli import _base
 from provisioner.cli._command import WithCommand
-from provisioner.cli._teller import Teller
-from provisioner.cli._telling import telling_options
+from provisioner.cli._ways import Roles, Ways, joining, reaching
 from provisioner.errors import ProvisionError, SiteError
+from provisioner.rbac.inquiry import Scene
 from provisioner.report import tools_json, tools_text
 from provisioner.site import sitefile
 from provisioner.site.decode import decode
@@ -25,92 +21,13 @@ from provisioner.site.model import Site
 from provisioner.site.redaction import excerpted
 from provisioner.system import files
 from provisioner.text.terminal import visible
-from provisioner.tools import inventory, lock, pinned
+from provisioner.tools import lock, pinned
 from provisioner.tools.drift import Comparison, compare
-from provisioner.tools.inventory import Target, Tsh, Unreadable
+from provisioner.tools.inventory import Unreadable
 from provisioner.tools.lock import Lock, Pin
+from provisioner.workflow import Prepared
 
 DRIFT: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """How servers are reached: what the shared options say."""
-
-    server: str | None
-    identity: str | None
-    tsh: str
-    url: str | None
-    seconds: float
-    argv: tuple[str, ...]
-    teller: Teller = field(default_factory=_base.teller)
-
-    def read(self, servers: Sequence[str], site: Site) -> Mapping[str, Pin | Unreadable]:
-        """Return what the servers say now. Raises ProvisionError, click.UsageError."""
-        if not servers:
-            return {}  # and no tsh is needed for it
-        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        with self.teller:
-            self.teller.phase("reading tools", len(servers))
-            targets = self._targets(servers, site)
-            return inventory.read(targets, now, self._notify, seconds=self.seconds)
-
-    def require_one(self) -> None:
-        """Raise click.UsageError where a command or URL is given for no server, or both for one."""
-        if self.argv and self.url:
-            raise click.UsageError("give --url or a command, not both")
-        if (self.argv or self.url) and self.server is None:
-            raise click.UsageError("say which MCP server this is: --server NAME")
-
-    def _targets(self, servers: Sequence[str], site: Site) -> tuple[Target, ...]:
-        if self.url:
-            return (inventory.at_url(servers[0], self.url),)
-        if self.argv:
-            return (inventory.of_command(servers[0], self.argv),)
-        tsh = Tsh(self.tsh, site.teleport.proxy, self.identity, self.teller.hear)
-        return tsh.targets(servers)
-
-    def _notify(self, done: int, total: int) -> None:
-        self.teller.hear(Progress("server", done, total))
-
-
-_OPTIONS: Final = (
-    click.option(
-        "--timeout", "seconds", type=click.FloatRange(min=0.1), default=inventory.SECONDS,
-        show_default=True, help="Seconds for each server, all in all.",
-    ),
-    click.option("--url", help="Address of the server, which speaks streamable HTTP."),
-    click.option(
-        "--tsh", envvar="PROVISION_TSH", default="tsh", show_default=True, help="Path of tsh."
-    ),
-    click.option(
-        "--identity", envvar="PROVISION_TSH_IDENTITY",
-        help="Identity file of a bot, for tsh.  [default: tsh's own login]",
-    ),
-    click.option("--server", metavar="NAME", help="Only this MCP server."),
-)  # fmt: skip
-
-
-def reaching(function: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say how servers are reached; the command gets them as one `ways`."""
-
-    @functools.wraps(function)
-    def with_ways(
-        server: str | None,
-        identity: str | None,
-        tsh: str,
-        url: str | None,
-        seconds: float,
-        argv: tuple[str, ...],
-        **rest: Any,
-    ) -> int:
-        ways = Ways(server, identity, tsh, url, seconds, argv)
-        ways.require_one()
-        return function(ways=ways, **rest)
-
-    for option in _OPTIONS:
-        with_ways = option(with_ways)
-    return telling_options(with_ways)
 
 
 @click.group("tools", short_help="Pin the tools of MCP servers, and see what became of them.")
@@ -152,50 +69,77 @@ def pull(site: Path, ways: Ways, layout: str, color: str) -> int:
 @command.command("check", cls=WithCommand)
 @_base.site_argument
 @reaching
+@joining
 @click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text")
 @_base.templates_option
 @_base.color_option
-def check(site: Path, ways: Ways, layout: str, templates: Path | None, color: str) -> int:
+def check(
+    site: Path, ways: Ways, roles: Roles, layout: str, templates: Path | None, color: str
+) -> int:
     """Hold what servers say against what is pinned, and say who may call what is new.
 
     Exit code 2 if something is not as pinned; 1 if there is no baseline or a server cannot be read.
     """
-    return _compare(site, ways, layout, templates, color, full=False)
+    prepared = _base.prepare(site, templates)
+    return _compare(prepared, ways, roles, _Shown(site, layout, color, full=False))
 
 
 @command.command("diff", cls=WithCommand)
 @_base.site_argument
 @reaching
+@joining
 @click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text")
 @_base.templates_option
 @_base.color_option
-def diff(site: Path, ways: Ways, layout: str, templates: Path | None, color: str) -> int:
+def diff(
+    site: Path, ways: Ways, roles: Roles, layout: str, templates: Path | None, color: str
+) -> int:
     """Show what is not as pinned, with the old and the new text.
 
     Exit codes as of `tools check`.
     """
-    return _compare(site, ways, layout, templates, color, full=True)
-
-
-def _compare(
-    site: Path, ways: Ways, layout: str, templates: Path | None, color: str, *, full: bool
-) -> int:
     prepared = _base.prepare(site, templates)
+    return _compare(prepared, ways, roles, _Shown(site, layout, color, full=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How a comparison is told; `full`: with the old and the new text."""
+
+    site: Path
+    layout: str
+    color: str
+    full: bool
+
+    def tell(self, comparisons: Sequence[Comparison], scene: Scene) -> None:
+        """Write it to stdout."""
+        if self.layout == "json":
+            path = str(self.site.with_name(lock.FILE))
+            click.echo(tools_json.as_json(comparisons, path, scene))
+        elif comparisons:
+            paint = _base.paint(self.color)
+            click.echo(tools_text.drift(comparisons, scene, paint, full=self.full))
+
+
+def _compare(prepared: Prepared, ways: Ways, roles: Roles, shown: _Shown) -> int:
     pins = prepared.lock.pins
-    servers = [ways.server] if ways.server else _checkable(prepared.site, prepared.lock)
+    scene = roles.scene(prepared)
+    there = {server.name for server in scene.world.servers}
+    servers = [ways.server] if ways.server else _checkable(prepared.site, prepared.lock, there)
     found = ways.read([server for server in servers if server in pins], prepared.site)
-    world = site_world(prepared.site, prepared.rendered.resources)
-    comparisons = [compare(s, pins.get(s), found.get(s), world) for s in servers]
-    if layout == "json":
-        click.echo(tools_json.as_json(comparisons, str(site.with_name(lock.FILE))))
-    elif comparisons:
-        click.echo(tools_text.drift(comparisons, _base.paint(color), full=full))
+    comparisons = [compare(s, pins.get(s), found.get(s), scene.world) for s in servers]
+    shown.tell(comparisons, scene)
     return _exit_code(comparisons)
 
 
-def _checkable(site: Site, pins: Lock) -> list[str]:
-    """Return the servers to be checked; one whose tools the site lists itself need not be pinned."""
-    return [n for n, each in site.mcp_servers.items() if n in pins.pins or each.tools is None]
+def _checkable(site: Site, pins: Lock, there: Container[str]) -> list[str]:
+    """Return the servers to be checked: those of the site, and those of others that are pinned.
+
+    One whose tools the site lists itself need not be pinned.
+    """
+    listed = site.mcp_servers
+    own = [name for name, each in listed.items() if name in pins.pins or each.tools is None]
+    return [*own, *(name for name in sorted(pins.pins) if name in there and name not in listed)]
 
 
 def _exit_code(comparisons: Iterable[Comparison]) -> int:

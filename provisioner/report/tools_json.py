@@ -8,14 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from provisioner.rbac.inquiry import Scene
 from provisioner.tools.drift import Comparison, Finding
 from provisioner.tools.lock import PARTS, Tool
 from provisioner.values import Plain, thaw
 
 
-def as_json(comparisons: Iterable[Comparison], lock: str) -> str:
-    """Return one JSON document; `lock` is the path of the lock file."""
-    document = {"format_version": "1.0", "lock": lock, "servers": [_server(c) for c in comparisons]}
+def as_json(comparisons: Iterable[Comparison], lock: str, scene: Scene | None = None) -> str:
+    """Return one JSON document; `lock` is the path of the lock file, `scene` who may call what."""
+    document = {
+        "format_version": "1.0",
+        "lock": lock,
+        **({"scene": scene.name, "remarks": list(scene.remarks)} if scene else {}),
+        "servers": [_server(c) for c in comparisons],
+    }
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from provisioner.rbac.inquiry import Scene
 from provisioner.report._markdown import code
 from provisioner.text.terminal import Paint, plural, visible
 from provisioner.tools.drift import Comparison, Finding, Grant
@@ -21,9 +22,13 @@ _BOTS: Final = 3  # that are named; the others are counted
 _LONGEST: Final = 400
 
 
-def drift(comparisons: Iterable[Comparison], paint: Paint, *, full: bool) -> str:
-    """Return what is not as pinned, and who may call it; `full`: with the old and the new text."""
-    return "\n".join(line for each in comparisons for line in _block(each, paint, full=full))
+def drift(comparisons: Sequence[Comparison], scene: Scene, paint: Paint, *, full: bool) -> str:
+    """Return what is not as pinned, and who in a scene may call it; `full`: with old and new text."""
+    lines = [line for each in comparisons for line in _block(each, paint, full=full)]
+    if any(each.state == "drift" for each in comparisons):
+        said = (f"Granted as in {scene.name}.", *scene.remarks)
+        lines.append(paint("dim", visible(" ".join(said))))
+    return "\n".join(lines)
 
 
 def pulled(comparison: Comparison, paint: Paint) -> str:

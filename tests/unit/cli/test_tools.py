@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from provisioner.cluster.memory import MemoryCluster
+from provisioner.cluster.snapshot import take
+from provisioner.tools.lock import text
+from tests import bodies
 from tests.conftest import ROOT
+from tests.pins import lock, pin
 from tests.unit.cli.conftest import Ran, Run
 
 RUDE = (sys.executable, str(ROOT / "tests/servers/rude.py"))
@@ -83,13 +89,55 @@ def test_drift_is_exit_2_and_joined_to_roles(run: Run, files: Path) -> None:
     ran = tools(run, "check", "read_file", "delete_repo")
     assert ran.code == 2
     both = "granted to 2 bots (a, b) by `*` (role all)"
-    assert ran.out.splitlines()[1:] == [
+    assert ran.out.splitlines()[1:-1] == [
         f"  + added `delete_repo`: already {both}",
         f"  - removed `old`: was {both}; 1 bot (careful) by `old` (role safe)",
     ]
+    assert ran.out.splitlines()[-1].startswith("Granted as in site.yaml alone. Judged on the site")
     full = tools(run, "diff", "read_file", "old", "delete_repo")
     assert full.code == 2
     assert "      description: `Does delete_repo.`" in full.out.splitlines()
+
+
+@pytest.fixture
+def cluster(files: Path) -> tuple[str, ...]:
+    """Return the options that reach a cluster with the server, and a role and a bot of others."""
+    mine, other = bodies.app("files", labels={"env": "dev"}), bodies.app("other", labels={"a": "b"})
+    theirs = bodies.role("theirs", labels={}, allow={"mcp": {"tools": ["delete_*"]}})
+    bot = bodies.bot("stranger", labels={}, roles=["theirs"])
+    live = MemoryCluster([mine, other, theirs, bot], name="c")
+    path = files.with_name("live.json")
+    path.write_text(json.dumps(take(live, now=datetime(2026, 1, 1, tzinfo=UTC))))
+    return "--live", "--cluster", f"file:{path}"
+
+
+@pytest.mark.parametrize("verb", ["check", "diff"])
+def test_drift_joined_to_a_cluster(run: Run, cluster: tuple[str, ...], verb: str) -> None:
+    """With --live, who may call what is new is told of the cluster as it is, of others' roles too."""
+    tools(run, "pull", "read_file")
+    ran = tools(run, verb, "read_file", "delete_repo", options=cluster)
+    assert ran.code == 2
+    assert ran.out.splitlines()[1] == (
+        "  + added `delete_repo`: already granted to 1 bot (stranger) by `delete_*` (role theirs)"
+    )
+    assert ran.out.splitlines()[-1].startswith("Granted as in c (Teleport 1")
+    data = tools(run, verb, "delete_repo", options=(*cluster, "--format", "json"))
+    document = json.loads(data.out)
+    assert document["scene"].startswith("c (Teleport 1")
+    assert document["servers"][0]["removed"][0]["granted"] == []
+
+
+def test_pins_of_others_are_checked_where_they_are_live(
+    run: Run, files: Path, cluster: tuple[str, ...]
+) -> None:
+    """A pinned server that the site does not name is checked with --live, if the cluster has it."""
+    files.with_name("tools.lock.yaml").write_text(text(lock(other=pin("x"), gone=pin("x"))))
+    listed = "files: {labels: {env: dev}, tools: [drop_a, b]}"
+    files.write_text(SITE.replace("files: {labels: {env: dev}}", listed))
+    asked = ("tools", "check", "--tsh", "no-such-tsh")
+    assert run(*asked).code == 0
+    ran = run(*asked, *cluster)
+    assert (ran.code, "no-such-tsh" in ran.err) == (1, True)
 
 
 def test_drift_as_data(run: Run, files: Path) -> None:

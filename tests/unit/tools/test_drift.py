@@ -4,6 +4,7 @@ import json
 
 from provisioner.errors import ProvisionError
 from provisioner.rbac.access import Identity, Server, World
+from provisioner.rbac.inquiry import Scene
 from provisioner.report import tools_json, tools_text
 from provisioner.text.terminal import plain
 from provisioner.tools.drift import Comparison, Grant, compare
@@ -20,11 +21,16 @@ WORLD = World(
     ),
     (Server("files", {"env": "dev"}),),
 )
+SCENE = Scene("the site", WORLD, ("That is all.",))
 HOSTILE = "\x1b[31m\u202e\n::error::`` ![x](http://evil) `"
 
 
 def shown(*comparisons: Comparison, full: bool = False) -> str:
-    return tools_text.drift(comparisons, plain, full=full)
+    """Return what is told, but for the last line, which says whose roles these are."""
+    *told, last = tools_text.drift(comparisons, SCENE, plain, full=full).split("\n")
+    drifted = any(each.state == "drift" for each in comparisons)
+    assert (last == "Granted as in the site. That is all.") is drifted
+    return "\n".join(told if drifted else [*told, last])
 
 
 def test_what_a_server_adds_is_joined_to_roles() -> None:
