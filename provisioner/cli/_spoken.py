@@ -30,7 +30,7 @@ class Spoken:
         self._watch, self._verbose = watch, verbose
         self._live = Live(sys.stderr, self._moving) if _can_move() else None
         self._phase = Phase("")
-        self._is_told = False
+        self._told = ""
         self._done = 0
         self._what = ""
 
@@ -85,7 +85,7 @@ class Spoken:
             self._live.close()
 
     def _begin(self, phase: Phase) -> None:
-        self._phase, self._is_told = phase, False
+        self._phase = phase
         self._done, self._what = 0, ""
 
     def _move(self) -> None:
@@ -99,8 +99,8 @@ class Spoken:
         else:
             share = f" {event.done}/{event.total}" if event.total else ""
             self._what = f"{visible(event.what)}{share}"
-        if self._live is None and not self._is_told and self._phase.name:
-            self._is_told = True
+        if self._live is None and self._phase.name not in ("", self._told):
+            self._told = self._phase.name
             self.say(f"{self._phase.name} ...")
         if self._verbose and isinstance(event, Call):
             self.say(f"$ {_shown(event.argv)}")

@@ -74,6 +74,13 @@ class TestElsewhere:
         err = told(capsys, Teller(), Phase("planning"), READING, CALL, CALLED, CALL, CALLED)
         assert err == "reading the cluster ...\n"
 
+    def test_a_phase_that_goes_on_is_not_told_again(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What begins again before anything else was told is the same to whoever reads it."""
+        err = told(capsys, Teller(), READING, CALL, Phase("planning"), READING, CALL)
+        assert err == "reading the cluster ...\n"
+
     def test_progress_is_waiting(self, capsys: pytest.CaptureFixture[str]) -> None:
         """What counts its steps is told like what calls programs."""
         err = told(capsys, Teller(), Phase("reading tools"), *(Progress("server", 1, 2),) * 2)
