@@ -50,6 +50,7 @@ fuzz: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/access.py
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -32,6 +32,7 @@ def of_site(prepared: Prepared) -> Scene:
         notes=(_ALONE,),
         lacking=lacking,
         so="is not in this site, and counts for nothing here",
+        lifetimes=dict(_lifetimes(prepared)),
     )
 
 
@@ -51,7 +52,17 @@ def before_and_after(prepared: Prepared, cluster: Cluster) -> tuple[Scene, Scene
     tools = prepared.inventory.get
     before = _live(known, tools, _named(seen.info))
     after = _live(outcome(known, made.changes), tools, f"after an apply of {made.file}")
-    return before, replace(after, notes=tuple(_stopped(made)))
+    lifetimes = dict(_lifetimes(prepared))
+    then = replace(after, notes=tuple(_stopped(made)), lifetimes=lifetimes)
+    return replace(before, lifetimes=lifetimes), then
+
+
+def _lifetimes(prepared: Prepared) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the bots whose tbot the site configures, with how often it renews, and for how long."""
+    for name, bot in prepared.site.bots.items():
+        identity = bot.identity
+        if identity and identity.renewal_interval and identity.credential_ttl:
+            yield name, (identity.renewal_interval, identity.credential_ttl)
 
 
 def _live(known: State, inventory: Inventory, name: str) -> Scene:

@@ -137,4 +137,6 @@ def _asked(scene: Scene, question: Question) -> Explanation | None:
     """Return the answer in a scene, or None where there is no such bot or server in it."""
     identity = identity_in(scene, question.bots[0])
     server = server_in(scene, question.servers[0])
-    return explained(identity, server, question.tool) if identity and server else None
+    if identity is None or server is None:
+        return None
+    return explained(identity, server, question.tool, scene.lifetimes.get(identity.name))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from provisioner.rbac.access import LabelFinding, ToolFinding, Why
-from provisioner.rbac.inquiry import Explanation, Opinion, Scene
+from provisioner.rbac.inquiry import Explanation, Opinion, Scene, Session
 from provisioner.report._layout import GAP, aligned
 from provisioner.report._scene import footer
 from provisioner.text.terminal import Paint, visible
@@ -25,12 +25,15 @@ def text(found: Answers, paint: Paint) -> str:
     final, scene = found[-1]
     lines += _verdict(final, scene, paint)
     if final is not None:
+        lines += ["", *_session(final.session, paint)]
         for opinion in final.opinions:
             lines += ["", paint("bold", f"role {visible(opinion.step.role)}"), *_said(opinion)]
         if final.cures:
             title = "To take it away" if final.decision.allowed else "What would have to change"
             lines += ["", paint("bold", title)]
             lines += [f"{GAP}- {visible(cure)}" for cure in final.cures]
+        lines += ["", paint("bold", "When a change counts")]
+        lines += [f"{GAP}- {visible(when)}" for when in final.session.effect]
     return "\n".join([*lines, *footer(scene, paint)])
 
 
@@ -43,6 +46,12 @@ def _verdict(found: Explanation | None, scene: Scene, paint: Paint) -> Iterator[
     verb = paint("green", "may call") if allowed else paint("red", "may not call")
     what = f"{visible(found.tool)} on {visible(found.server)}"
     yield f"bot {visible(found.bot)} {verb} {what}: {visible(found.reason)}"
+
+
+def _session(found: Session, paint: Paint) -> Iterator[str]:
+    can = "can be opened" if found.decision.allowed else "cannot be opened"
+    yield f"{paint('bold', 'session')}  {can}: {visible(found.reason)}"
+    yield from (f"{GAP}- {visible(demand)}" for demand in found.demands)
 
 
 def _said(opinion: Opinion) -> list[str]:
@@ -89,9 +98,19 @@ def _document(found: Explanation | None, scene: Scene) -> dict[str, Plain]:
         "why": str(decision.why),
         "role": decision.role or None,
         "pattern": decision.pattern or None,
+        "session": _session_data(found.session),
         "steps": [_step(opinion) for opinion in found.opinions],
         "cures": list(found.cures),
         "remarks": list(scene.remarks),
+    }
+
+
+def _session_data(found: Session) -> dict[str, Plain]:
+    return {
+        "allowed": found.decision.allowed,
+        "reason": found.reason,
+        "demands": list(found.demands),
+        "effect": list(found.effect),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from provisioner.rbac.inquiry._base import Question, Scene, identity_in, narrowed, server_in
+from provisioner.rbac.inquiry._session import Session
 from provisioner.rbac.inquiry.cells import Cell, cells
 from provisioner.rbac.inquiry.explain import Explanation, Opinion, explain
 
@@ -12,6 +13,7 @@ __all__ = [
     "Opinion",
     "Question",
     "Scene",
+    "Session",
     "cells",
     "explain",
     "identity_in",

@@ -19,7 +19,8 @@ class Scene:
     """A world with a name, and what answers about it have to say besides.
 
     `lacking` are, by bot, the roles that it names and that are not in the world, and `so` what
-    follows from that. `notes` hold for whatever is asked.
+    follows from that. `notes` hold for whatever is asked. `lifetimes` are, by bot, how often its
+    tbot renews and for how long, where that is known.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Scene:
     notes: tuple[str, ...] = ()
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=nothing)
     so: str = ""
+    lifetimes: Mapping[str, tuple[str, str]] = field(default_factory=nothing)
 
     @property
     def remarks(self) -> tuple[str, ...]:

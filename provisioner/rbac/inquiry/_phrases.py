@@ -5,9 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from provisioner.rbac.access import Broken, LabelFinding, ToolFinding
+from provisioner.rbac.access import Broken, Decision, LabelFinding, ToolFinding, Why
 from provisioner.rbac.inquiry._base import mapped
 from provisioner.values import EMPTY, Body, Plain
+
+_REFUSALS: Final[Mapping[Why, str]] = {
+    Why.DENIED_SERVER: "role {role} denies the server by its labels",
+    Why.DENIED_TOOL: "role {role} denies {pattern}, and so on every server",
+    Why.BROKEN: "role {role} cannot be evaluated, so Teleport refuses the call",
+    Why.NEEDS_MFA: "role {role} asks for session MFA, which no bot can answer",
+    Why.NEEDS_DEVICE: "role {role} asks for a trusted device, which no bot has",
+    Why.NO_TOOL: "no role that matches the labels has a pattern for it",
+    Why.NO_SERVER: "no role matches the labels of the server",
+}
+
+
+def why_not(decision: Decision) -> str:
+    """Return why something is refused."""
+    if not decision.steps:
+        return "the bot holds no role"
+    return _REFUSALS[decision.why].format(role=decision.role, pattern=decision.pattern)
+
+
+def fault(decision: Decision) -> str:
+    """Return what cannot be evaluated, after a colon, if that settled the question."""
+    if decision.why is not Why.BROKEN:
+        return ""
+    if isinstance(decision.entry, Broken):
+        return f": {decision.entry.error}"
+    step = next(step for step in decision.steps if step.role == decision.role)
+    error = step.deny_labels.error or step.allow_labels.error
+    return f": {error}" if error else ""
 
 
 def labels_said(finding: LabelFinding, half: Mapping[str, Plain], labels: Mapping[str, str]) -> str:

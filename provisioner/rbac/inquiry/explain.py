@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
 from provisioner.rbac.access import (
-    Broken,
     Conditions,
     Decision,
     Identity,
@@ -20,19 +18,9 @@ from provisioner.rbac.access import (
     decide,
 )
 from provisioner.rbac.inquiry._base import mapped
-from provisioner.rbac.inquiry._phrases import half_of, labels_said, tools_said
+from provisioner.rbac.inquiry._phrases import fault, half_of, labels_said, tools_said, why_not
+from provisioner.rbac.inquiry._session import Session, session
 from provisioner.values import Body
-
-_REASONS: Final[Mapping[Why, str]] = {
-    Why.GRANTED: "role {role} allows it by {pattern}",
-    Why.DENIED_SERVER: "role {role} denies the server by its labels",
-    Why.DENIED_TOOL: "role {role} denies {pattern}, and so on every server",
-    Why.BROKEN: "role {role} cannot be evaluated, so Teleport refuses the call",
-    Why.NEEDS_MFA: "role {role} asks for session MFA, which no bot can answer",
-    Why.NEEDS_DEVICE: "role {role} asks for a trusted device, which no bot has",
-    Why.NO_TOOL: "no role that matches the labels has a pattern for it",
-    Why.NO_SERVER: "no role matches the labels of the server",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +36,10 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decision with its reasons; `cures` are what would have to change for another one."""
+    """A decision with its reasons; `cures` are what would have to change for another one.
+
+    `session` is about what has to be there before any call.
+    """
 
     bot: str
     server: str
@@ -57,10 +48,16 @@ class Explanation:
     reason: str
     opinions: tuple[Opinion, ...]
     cures: tuple[str, ...]
+    session: Session
 
 
-def explain(identity: Identity, server: Server, tool: str) -> Explanation:
-    """Decide about a call of `tool` on `server` by `identity`, and say why."""
+def explain(
+    identity: Identity, server: Server, tool: str, lifetime: tuple[str, str] | None = None
+) -> Explanation:
+    """Decide about a call of `tool` on `server` by `identity`, and say why.
+
+    `lifetime`: how often the bot's tbot renews its certificate, and how long that lives.
+    """
     case = _Case(identity, server, tool, decide(identity, server, tool))
     return Explanation(
         bot=identity.name,
@@ -70,6 +67,7 @@ def explain(identity: Identity, server: Server, tool: str) -> Explanation:
         reason=_reason(case),
         opinions=tuple(case.opinion(step) for step in case.decision.steps),
         cures=tuple(_cures(case)),
+        session=session(identity, server, lifetime),
     )
 
 
@@ -115,20 +113,9 @@ class _Case:
 
 def _reason(case: _Case) -> str:
     decision = case.decision
-    if not decision.steps:
-        return "the bot holds no role"
-    text = _REASONS[decision.why].format(role=decision.role, pattern=decision.pattern)
-    return f"{text}: {fault}" if (fault := _fault(decision)) else text
-
-
-def _fault(decision: Decision) -> str:
-    """Return what cannot be evaluated, and why, if that settled the question."""
-    if decision.why is not Why.BROKEN:
-        return ""
-    if isinstance(decision.entry, Broken):
-        return decision.entry.error
-    step = next(step for step in decision.steps if step.role == decision.role)
-    return step.deny_labels.error or step.allow_labels.error
+    if decision.allowed:
+        return f"role {decision.role} allows it by {decision.pattern}"
+    return why_not(decision) + fault(decision)
 
 
 # --- what would have to change -----------------------------------------------------------------

@@ -136,6 +136,12 @@ def test_rows_are_what_decide_allows() -> None:
     }
 
 
+def gated(name: str, labels: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """Return a role that asks for something besides labels."""
+    body = role(name, labels, "*")
+    return {**body, "spec": {**body["spec"], "options": options}}
+
+
 # --- explain -------------------------------------------------------------------------------------
 
 
@@ -289,3 +295,50 @@ def test_the_source_of_an_entry_is_told() -> None:
     body = role("a", {"env": "dev"}, "{{external.tools}}")
     (found,) = explain(Identity("ci", (body,), {"tools": ("read_*",)}), FILES, "read_file").opinions
     assert found.allow_tools == "read_* matches, which {{external.tools}} comes to"
+
+
+# --- sessions ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("held", "allowed", "reason", "demand"),
+    [
+        ([DEV], True, "role dev matches the labels; resources", "no role asks for session MFA"),
+        ([], False, "the bot holds no role", "no role asks for session MFA"),
+        ([role("prod", {"env": "prod"}, "*")], False, "no role matches the labels", "no role asks"),
+        (
+            [DEV, gated("mfa", {"env": "dev"}, require_session_mfa=True)],
+            False, "role mfa asks for session MFA, which no bot can answer",
+            "role mfa asks for session MFA, which no bot has: it closes the server",
+        ),
+        (
+            [DEV, gated("mfa", {"env": "prod"}, require_session_mfa="yes")],
+            True, "role dev matches the labels",
+            "role mfa asks for session MFA, but not here: its labels do not match",
+        ),
+        (
+            [gated("device", {"env": "dev"}, device_trust_mode="required")],
+            False, "role device asks for a trusted device, which no bot has",
+            "role device asks for a trusted device, which no bot has: it closes the server",
+        ),
+        (
+            [DEV, role("odd", {"env": "^($"}, "*")],
+            False, "role odd cannot be evaluated, so Teleport refuses the call: RE2", "no role asks",
+        ),
+    ],
+)  # fmt: skip
+def test_sessions(held: list[dict[str, Any]], *, allowed: bool, reason: str, demand: str) -> None:
+    """Of the session it is said whether it can be, why, and what roles ask besides their labels."""
+    told = explain(Identity("ci", tuple(held)), FILES, "read_file").session
+    assert (told.decision.allowed, told.reason.startswith(reason)) == (allowed, True)
+    assert told.demands[0].startswith(demand)
+    assert "whether the cluster asks" in told.demands[-1]
+
+
+def test_changes_count_when_tbot_renews() -> None:
+    """Gains and losses come as the site configures tbot, else as tbot does by itself."""
+    ours = explain(Identity("ci"), FILES, "x", ("10m", "30m")).session.effect
+    assert [each.rpartition(", ")[2] for each in ours[1:]] == ["every 10m", "after 30m"]
+    theirs = explain(Identity("ci"), FILES, "x").session.effect
+    assert "every 20m, unless its tbot is configured otherwise" in theirs[1]
+    assert "after 1h, unless" in theirs[2]

@@ -188,6 +188,9 @@ def test_explained() -> None:
         "site.yaml alone",
         f"bot ci may not call delete_file on files: {why}",
         "",
+        f"session  can be opened: {found.session.reason}",
+        *(f"  - {demand}" for demand in found.session.demands),
+        "",
         "role reader",
         "  labels       match env: dev",
         "  tools        none of 2 entries matches",
@@ -196,6 +199,9 @@ def test_explained() -> None:
         "",
         "What would have to change",
         f"  - {why}; it would go into role reader",
+        "",
+        "When a change counts",
+        *(f"  - {when}" for when in found.session.effect),
     ]
 
 
