@@ -140,12 +140,20 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class ClusterInfo:
-    """Which cluster answers: its name, Teleport's version, tctl's version or None, how it is reached."""
+    """Which cluster answers: its name, Teleport's version, tctl's version or None, how it is reached.
+
+    `taken` is when it was recorded, RFC 3339, of a snapshot; "" of a cluster that answers itself.
+    """
 
     name: str
     version: str
     client: str | None = None
     via: str = ""
+    taken: str = ""
+
+    def __str__(self) -> str:
+        recorded = f", recorded {self.taken}" if self.taken else ""
+        return f"{self.name} (Teleport {self.version}, {self.via}{recorded})"
 
 
 @dataclass(frozen=True, slots=True)

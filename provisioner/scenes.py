@@ -92,4 +92,4 @@ def _stopped(made: Plan) -> Iterator[str]:
 
 
 def _named(info: ClusterInfo) -> str:
-    return f"{info.name} (Teleport {info.version}, {info.via})"
+    return str(info)

@@ -205,7 +205,7 @@ def look(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Seen:
     """Read what a plan needs to know. Raises WrongVersion before it reads, and ClusterError."""
     info = cluster.info()
     gate(info, prepared.site)
-    live = cluster.read(_scope(prepared, prune=prune))
+    live = cluster.read(scope(prepared, prune=prune))
     return Seen(info, tuple(resource(body) for body in live))
 
 
@@ -243,12 +243,15 @@ def carry_out(
     return execution.carry_out(made, cluster, replan, pauses=pauses, sleep=sleep)
 
 
-def _scope(prepared: Prepared, *, prune: bool) -> Scope:
+def scope(prepared: Prepared, *, prune: bool) -> Scope:
     """Return what to read: tokens only where the site renders some, or may delete some."""
     site = prepared.site
     tokens = frozenset(r.key.name for r in prepared.rendered.resources if r.key.kind == "token")
     may_prune = prune and site.manages("bots")
-    return Scope((*READ, "token") if tokens or may_prune else READ, site.site, tokens)
+    kinds = (*READ, "token") if tokens or may_prune else READ
+    external = (Key("role", name) for name in site.external_roles)
+    needs = frozenset((*(each.key for each in prepared.rendered.resources), *external))
+    return Scope(kinds, site.site, tokens, needs)
 
 
 def _desired(prepared: Prepared) -> Desired:

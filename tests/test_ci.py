@@ -341,8 +341,8 @@ def test_the_workflow_of_a_new_site(desk: Desk, variant: str, sites: list[str]) 
             ran = runner.steps([step for step in job["steps"] if step.get("name") != "Install"])
             assert ran.code == 0, ran.log
             assert ("to create, 0 unchanged" in ran.summary) is (number == 2)
-            assert (f"snapshot -o {snapshot}" in ran.log) is (number == 1)
-            desk.provision("snapshot", "-o", f"new/{snapshot}")
+            assert (f"snapshot {site}.yaml -o {snapshot}" in ran.log) is (number == 1)
+            desk.provision("snapshot", f"new/{site}.yaml", "-o", f"new/{snapshot}")
 
 
 def test_the_workflow_wants_to_be_told_what_to_install(desk: Desk) -> None:

@@ -34,7 +34,7 @@ ROOMS = {
     "doctor": "certificate permissions workstation | machine",
     "importing": "choice entries | insertion summary | importer",
     "machine": "bundle locations sidecar | merge | install",
-    "planning": "compare digests impact inputs tokens | desired holdings plan_format | part | plan | adoption",
+    "planning": "compare digests impact inputs reduction tokens | desired holdings plan_format | part | plan | adoption",
     "rbac": "expressions patterns | traits | access | inquiry",
     "rendering": "documents | machines | render",
     "site": "fields raw redaction sitefile | joins | model | schema subtract wording | decode keys starter",

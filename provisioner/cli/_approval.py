@@ -23,8 +23,10 @@ from provisioner.text import units
 from provisioner.workflow import Prepared
 
 
-def _age(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
-    """Return a length of time such as 24h or 7d. Raises click.BadParameter."""
+def age(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta:
+    """Return a length of time such as 24h or 7d, without one any length. Raises click.BadParameter."""
+    if value is None:
+        return timedelta.max
     try:
         length = units.nanoseconds(value, calendar=True)
     except ValueError:
@@ -102,7 +104,7 @@ class Approval:
 
 _OPTIONS: Final = (
     click.option(
-        "--max-age", callback=_age, default="24h", show_default=True, metavar="DURATION",
+        "--max-age", callback=age, default="24h", show_default=True, metavar="DURATION",
         help="How old the plan of --plan may be.",
     ),
     click.option(

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -15,9 +15,10 @@ import click
 from provisioner import workflow
 from provisioner.change import Key, Plan
 from provisioner.cli import _base
-from provisioner.errors import ProvisionError, Refused, SiteError
+from provisioner.errors import ProvisionError, Refused, SiteError, Stale
 from provisioner.report import plan_html, plan_json, plan_markdown, plan_text, plans
 from provisioner.templating.templates import Templates
+from provisioner.text import units
 from provisioner.text.terminal import Paint
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -52,19 +53,25 @@ def make(
     *,
     prune: bool,
     only: Collection[Key] = (),
+    max_age: timedelta = timedelta.max,
 ) -> dict[str, Plan | ProvisionError]:
     """Plan each site, one after the other; the one of `PROVISION_SITE` or `site.yaml` if none is given.
 
     Of one site `only` a part can be planned. What keeps one of several from being planned is a
-    result, and told on stderr at once. Raises what planning raises if there is only one.
+    result, and told on stderr at once. Raises what planning raises if there is only one, and Stale
+    for a snapshot that is older than `max_age`.
     """
+
+    def plan(file: Path) -> Plan:
+        return _fresh(_plan(file, reach, templates, prune=prune, only=only), max_age)
+
     files = sites or (Path(os.environ.get("PROVISION_SITE", "site.yaml")),)
     if len(files) == 1:
-        return {str(files[0]): _plan(files[0], reach, templates, prune=prune, only=only)}
+        return {str(files[0]): plan(files[0])}
     found: dict[str, Plan | ProvisionError] = {}
     for file in files:
         try:
-            found[str(file)] = _plan(file, reach, templates, prune=prune)
+            found[str(file)] = plan(file)
         except ProvisionError as error:
             _base.show_error(error)
             found[str(file)] = error
@@ -136,12 +143,23 @@ def _plan(
     templates: Templates,
     *,
     prune: bool,
-    only: Collection[Key] = (),
+    only: Collection[Key],
 ) -> Plan:
     with reach.teller:
         prepared = workflow.prepare(file, templates, reach.teller.hear)
         live = reach.open()
         return workflow.make_plan(prepared, live, prune=prune, only=only, tell=reach.teller.hear)
+
+
+def _fresh(plan: Plan, max_age: timedelta) -> Plan:
+    """Let a plan pass that was made from what is not older. Raises Stale."""
+    taken = plan.cluster.taken
+    if taken and datetime.now(UTC) - units.moment(taken) > max_age:
+        raise Stale(
+            f"{plan.cluster.via}: recorded {taken}, which is too long ago",
+            hint="record it again, with provision snapshot, or allow more with --max-age",
+        )
+    return plan
 
 
 def _code(found: Plan | ProvisionError, *, detailed: bool) -> int:

@@ -25,11 +25,15 @@ class Scope:
     people's secrets, so an implementation returns only those that carry `provisioner/site: <site>`
     or are named in `tokens`, and drops the rest before anything else sees them. Roles that
     Teleport generates for bots (label `teleport.internal/bot`) are never returned.
+
+    `needs` are what will be compared or written down: a record that holds only a part of a cluster
+    refuses where one of them is not in it as it was.
     """
 
     kinds: tuple[str, ...]
     site: str = ""
     tokens: frozenset[str] = frozenset()
+    needs: frozenset[Key] = frozenset()
 
     def shows(self, body: Body) -> bool:
         """Whether an implementation may return this live document: the rules above, applied."""

@@ -5,6 +5,11 @@
      "taken": "2026-06-30T12:00:00Z",
      "documents": {"role": [...], "bot": [...], "app": [...], "app_server": [...], "token": [...]}}
 
+One that is reduced to what the plan of a site needs also has the name of that site, and of what was
+cut or left out, the names:
+
+     "site": "acme", "left_out": {"role": ["auditor"], "app": ["grafana"]}
+
 A snapshot comes from a file that anybody may have written, so `parse` believes nothing: what it
 returns can be planned against without another look.
 """
@@ -15,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
-from provisioner.change import ClusterInfo
+from provisioner.change import ClusterInfo, Key
 from provisioner.cluster.port import Cluster, Scope
 from provisioner.cluster.teleport import Shapes, check_types, concealed
 from provisioner.errors import ClusterError, Garbled, Missing
@@ -25,49 +30,69 @@ from provisioner.values import Body, Plain, Secret, freeze
 FORMAT_VERSION: Final = 1
 KINDS: Final = ("role", "bot", "app", "app_server", "token")
 MASK: Final = "<secret>"
+WHOLE: Final = Scope(("role", "bot", "app", "app_server"))
+"""What a snapshot holds that is not taken for a site."""
 
 _LARGEST: Final = 256 * 1024 * 1024  # bytes; 10,000 bots take about 8 MB
 _HINT: Final = "take it again with `provision snapshot`"
+_AGAIN: Final = "take it again for this site: provision snapshot SITE -o FILE"
 _TOP: Final = {"format_version": int, "cluster": dict, "taken": str, "documents": dict}
+_PARTIAL: Final = {"site": str, "left_out": dict}
 
 
 class SnapshotCluster:
-    """A cluster as it was when the snapshot was taken; it has no verb that writes."""
+    """A cluster as it was when the snapshot was taken; it has no verb that writes.
+
+    `site` is whose plan it was reduced for, if it was, and `left_out` what is not in it as it was.
+    """
 
     def __init__(
-        self, info: ClusterInfo, taken: str, documents: Mapping[str, Sequence[Body]]
+        self,
+        info: ClusterInfo,
+        documents: Mapping[str, Sequence[Body]],
+        site: str = "",
+        left_out: frozenset[Key] = frozenset(),
     ) -> None:
         self._info = info
-        self.taken = taken
         self.documents: Mapping[str, Sequence[Body]] = freeze(documents)
+        self.site = site
+        self._left_out = left_out
 
     def info(self) -> ClusterInfo:
         """Name the cluster and its version."""
         return self._info
 
     def read(self, scope: Scope) -> tuple[Body, ...]:
-        """Return every recorded document of the scope. Raises Missing for a kind not recorded."""
+        """Return every recorded document of the scope. Raises Missing for what was not recorded."""
+        self._require_whole(scope)
         for kind in scope.kinds:
             if kind not in self.documents:
                 raise Missing(
                     f"{self._info.via}: the snapshot holds no documents of kind {kind}",
-                    hint=_HINT,
+                    hint=_AGAIN,
                 )
         found = (body for kind in scope.kinds for body in self.documents[kind])
         return tuple(body for body in found if scope.shows(body))
 
+    def _require_whole(self, scope: Scope) -> None:
+        if self.site and scope.site not in ("", self.site):
+            raise Missing(f"{self._info.via}: recorded for site {self.site} alone", hint=_AGAIN)
+        if missing := sorted(map(str, scope.needs & self._left_out)):
+            raise Missing(
+                f"{self._info.via}: recorded without {', '.join(missing)}, which is needed now",
+                hint=_AGAIN,
+            )
 
-def take(
-    cluster: Cluster, *, now: datetime, site: str = "", tokens: frozenset[str] = frozenset()
-) -> dict[str, Any]:
+
+def take(cluster: Cluster, *, now: datetime, scope: Scope = WHOLE) -> dict[str, Any]:
     """Return the snapshot of a cluster as plain JSON values, ready to be written.
 
-    Of tokens only those of `site` and those named are in it. Tokens whose name is their secret,
-    registration secrets and literal header values never are. Raises ClusterError.
+    It has no tokens but those of `scope`. Tokens whose name is their secret, registration secrets
+    and literal header values are never in it. Raises ClusterError.
     """
     info = cluster.info()
-    live = cluster.read(Scope(kinds=KINDS, site=site, tokens=tokens))
-    documents: dict[str, list[Any]] = {kind: [] for kind in KINDS}
+    live = cluster.read(scope)
+    documents: dict[str, list[Any]] = {kind: [] for kind in scope.kinds}
     for body in sorted(live, key=lambda body: str(body["metadata"]["name"])):
         if not _is_secret(body):
             documents[body["kind"]].append(_masked(concealed(body)))
@@ -90,8 +115,13 @@ def parse(data: bytes, file: str) -> SnapshotCluster:
     check = _Checker(file)
     check.top(value)
     cluster = value["cluster"]
-    info = ClusterInfo(cluster["name"], cluster["version"], via=f"file:{file}")
-    return SnapshotCluster(info, value["taken"], value["documents"])
+    info = ClusterInfo(
+        cluster["name"], cluster["version"], via=f"file:{file}", taken=value["taken"]
+    )
+    left_out = frozenset(
+        Key(kind, name) for kind, names in value.get("left_out", {}).items() for name in names
+    )
+    return SnapshotCluster(info, value["documents"], value.get("site", ""), left_out)
 
 
 def _is_secret(body: Body) -> bool:
@@ -131,6 +161,10 @@ class _Checker:
             self._is(value["cluster"].get(name), str, f"$.cluster.{name}")
         self._try(lambda: units.version(value["cluster"]["version"]), "$.cluster.version")
         self._try(lambda: units.moment(value["taken"]), "$.taken")
+        for name, kind in _PARTIAL.items():
+            self._is(value.get(name, kind()), kind, f"$.{name}")
+        for kind, names in value.get("left_out", {}).items():
+            self._names(names, f"$.left_out.{kind}")
         for kind, bodies in value["documents"].items():
             self._documents(kind, bodies, f"$.documents.{kind}")
 
@@ -140,6 +174,11 @@ class _Checker:
         self._is(bodies, list, path)
         for number, body in enumerate(bodies):
             self._document(kind, body, f"{path}[{number}]")
+
+    def _names(self, names: Plain, path: str) -> None:
+        self._is(names, list, path)
+        for number, name in enumerate(names):
+            self._is(name, str, f"{path}[{number}]")
 
     def _document(self, kind: str, body: Plain, path: str) -> None:
         self._is(body, dict, path)

@@ -12,7 +12,7 @@ from typing import Final
 from provisioner.change import Plan
 from provisioner.values import Plain, sha256
 
-FORMAT_VERSION: Final = "1.0"
+FORMAT_VERSION: Final = "1.1"
 """Of plan files, MAJOR.MINOR: within a major, digests cover what they always did."""
 
 

@@ -33,12 +33,16 @@ class Inputs(_Part):
 
 
 class Cluster(_Part):
-    """The cluster that was read; `client` is the version of tctl, `via` how it was reached."""
+    """The cluster that was read; `client` is the version of tctl, `via` how it was reached.
+
+    `taken` (since 1.1) is when a snapshot was recorded, null of a cluster that answered itself.
+    """
 
     name: str
     version: str
     client: str | None
     via: str
+    taken: str | None = None
 
 
 class Source(_Part):

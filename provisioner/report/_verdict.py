@@ -98,6 +98,8 @@ def _facts(plan: Plan) -> Iterator[str]:
         yield f"access tests: {passed} passed" + (f", {bad} failed or undecided" if bad else "")
     if plan.problems:
         yield diagnostics.summary(plan.problems)
+    if plan.cluster.taken:
+        yield f"the cluster is as recorded {visible(plan.cluster.taken)}"
 
 
 def _effect_on_access(plan: Plan) -> str:

@@ -21,7 +21,7 @@ _LARGEST: Final = 60_000  # characters of Markdown: more than that, no forge tak
 def text(plan: Plan, paint: Paint) -> str:
     """Return what drifted in full, and how much else is pending."""
     drifted, pending = plan.apart()
-    where = visible(f"{plan.cluster.name} (Teleport {plan.cluster.version}, {plan.cluster.via})")
+    where = visible(str(plan.cluster))
     parts = [f"{paint('bold', 'Drift')} of {where} from {visible(plan.file)}"]
     if drifted:
         parts.append("\n".join(line for row in rows_of(drifted) for line in lines(row, paint)))

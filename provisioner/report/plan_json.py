@@ -93,6 +93,7 @@ def cluster(info: ClusterInfo) -> dict[str, Plain]:
         "version": info.version,
         "client": info.client,
         "via": info.via,
+        "taken": info.taken or None,
     }
 
 

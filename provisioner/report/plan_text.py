@@ -33,7 +33,7 @@ def text(plan: Plan, paint: Paint, options: Sequence[str] = ()) -> str:
 
 
 def _title(plan: Plan, paint: Paint) -> str:
-    where = visible(f"{plan.cluster.name} (Teleport {plan.cluster.version}, {plan.cluster.via})")
+    where = visible(str(plan.cluster))
     return f"{paint('bold', 'Plan')} for {visible(plan.file)} -> {where}{mode(plan)}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from provisioner import workflow
 from provisioner.applying.apply import apply
 from provisioner.change import Done, Op, Plan, Skipped
 from provisioner.cluster.memory import MemoryCluster
+from provisioner.cluster.snapshot import parse, take
 from provisioner.planning.holdings import roles_of
 from provisioner.planning.plan import stage
+from provisioner.planning.reduction import reduced
 from provisioner.report import plan_json, plan_text
 from provisioner.text import diagnostics
 from provisioner.text.terminal import plain
@@ -46,6 +49,25 @@ def planned(prepared: Prepared, cluster: MemoryCluster, *, prune: bool) -> Plan:
 
 def conflicts(plan: Plan) -> bool:
     return any(note.op is Op.CONFLICT for note in plan.notes)
+
+
+# --- snapshots ---------------------------------------------------------------------------------
+
+
+@given(sites(), clusters(), st.booleans())
+def test_a_reduced_snapshot_gives_the_same_plan(
+    path: Path, site: Any, cluster: MemoryCluster, prune: bool
+) -> None:
+    """What is left of a cluster for a site gives the plan, word for word, that the cluster gives."""
+    prepared = prepare(path, site)
+    scope = workflow.scope(prepared, prune=prune)
+    taken = reduced(take(cluster, now=MOMENT, scope=scope), scope)
+    recorded = parse(json.dumps(taken).encode(), "live.json")
+    one = planned(prepared, cluster, prune=prune)
+    two = workflow.make_plan(prepared, recorded, prune=prune)
+    event("changes" if one.changes else "no changes")
+    assert plan_text.text(replace(two, cluster=one.cluster), plain) == plan_text.text(one, plain)
+    assert two.digest == one.digest
 
 
 # --- bad input ---------------------------------------------------------------------------------

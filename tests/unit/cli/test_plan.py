@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,45 @@ def test_from_a_snapshot(run: Run, cluster: str) -> None:
     live = run("plan", "--cluster", cluster, "--format", "json").out
     taken = run("plan", "--cluster", "file:live.json", "--format", "json").out
     assert json.loads(live)["digest"] == json.loads(taken)["digest"]
+
+
+JOINS = SITE.replace(
+    "{roles: [dev]}", "{roles: [dev], join: {method: gcp, allow: [{project_ids: [p]}]}}"
+)
+
+
+def test_from_a_snapshot_of_the_site(run: Run, site: Path, cluster: str) -> None:
+    """A snapshot for a site has its tokens, and gives the plan of the cluster until more is needed."""
+    site.write_text(JOINS)
+    assert run("apply", "--cluster", cluster, "--yes").code == 0
+    ran = run("snapshot", "site.yaml", "--cluster", cluster, "-o", "live.json")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == (
+        "live.json: 1 role, 1 bot, 1 token of cluster cluster, for site acme alone; "
+        "12 others cut or left out\n"
+    )
+    planned = run("plan", "--cluster", "file:live.json")
+    assert (planned.code, "No changes." in planned.out) == (0, True)
+    assert "(Teleport 18.8.3, file:live.json, recorded 20" in planned.out
+    site.write_text(JOINS + "external_roles: [editor]\n")
+    ran = run("plan", "--cluster", "file:live.json")
+    assert (ran.code, ran.out) == (1, "")
+    assert "recorded without role/editor, which is needed now" in ran.err
+    assert run("snapshot", "-o", "x.json", "--prune", "--cluster", cluster).code == 64
+
+
+def test_a_snapshot_that_is_too_old(run: Run, site: Path, cluster: str) -> None:
+    """An old snapshot is refused as stale where an age is given; a live cluster has none."""
+    assert run("snapshot", site, "--cluster", cluster, "-o", "live.json").code == 0
+    path = site.with_name("live.json")
+    assert run("plan", "--cluster", "file:live.json", "--max-age", "1h").code == 0
+    path.write_text(re.sub(r'"taken": "\d+', '"taken": "2025', path.read_text()))
+    ran = run("plan", "--cluster", "file:live.json", "--max-age", "7d")
+    assert (ran.code, ran.out) == (4, "")
+    assert "file:live.json: recorded 2025-" in ran.err
+    assert run("plan", "--cluster", "file:live.json").code == 0
+    assert run("plan", "--cluster", cluster, "--max-age", "1s").code == 0
+    assert run("plan", "--cluster", cluster, "--max-age", "soon").code == 64
 
 
 def test_the_last_line_can_be_typed(run: Run, site: Path, cluster: str) -> None:

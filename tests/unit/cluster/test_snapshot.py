@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.change import ClusterInfo
+from provisioner.change import ClusterInfo, Key
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.cluster.port import Scope
 from provisioner.cluster.snapshot import KINDS, SnapshotCluster, parse, take
@@ -60,10 +60,11 @@ def test_a_snapshot_reads_as_the_cluster_did() -> None:
     """What is read from a snapshot is what was read from the cluster."""
     cluster = MemoryCluster([ROLE, BOT, app("{{internal.jwt}}"), token("t", "github")], name="prod")
     scope = Scope(KINDS, site="acme")
-    copy = loaded(take(cluster, now=NOON, site="acme"))
+    copy = loaded(take(cluster, now=NOON, scope=scope))
     assert sorted(copy.read(scope), key=str) == sorted(cluster.read(scope), key=str)
-    assert copy.info() == ClusterInfo("prod", "18.8.3", None, "file:live.json")
-    assert copy.taken == "2026-06-30T12:00:00Z"
+    assert copy.info() == ClusterInfo(
+        "prod", "18.8.3", None, "file:live.json", "2026-06-30T12:00:00Z"
+    )
 
 
 def test_the_documents_make_a_cluster_again() -> None:
@@ -86,7 +87,7 @@ def test_the_documents_make_a_cluster_again() -> None:
 )  # fmt: skip
 def test_no_secrets(body: dict[str, Any], secret: str) -> None:
     """Nothing that opens a door is in a snapshot, and what is left of it can be read again."""
-    taken = take(MemoryCluster([body]), now=NOON, site="acme")
+    taken = take(MemoryCluster([body]), now=NOON, scope=Scope(KINDS, site="acme"))
     assert secret not in json.dumps(taken)
     loaded(taken)
 
@@ -109,9 +110,18 @@ def test_secrets_that_an_adapter_hides() -> None:
 def test_other_sites_tokens_are_left_out() -> None:
     """A snapshot holds the tokens of its site and those asked for by name."""
     cluster = MemoryCluster([token("t", "github")])
-    assert take(cluster, now=NOON)["documents"]["token"] == []
-    named = take(cluster, now=NOON, tokens=frozenset({"t"}))
+    named = take(cluster, now=NOON, scope=Scope(("token",), tokens=frozenset({"t"})))
     assert [body["metadata"]["name"] for body in named["documents"]["token"]] == ["t"]
+    assert take(cluster, now=NOON, scope=Scope(("token",)))["documents"] == {"token": []}
+
+
+def test_tokens_are_not_asked_for_without_a_site() -> None:
+    """Whoever may not read tokens can take a snapshot, which then does not say that there are none."""
+    taken = take(MemoryCluster([ROLE]), now=NOON)
+    assert list(taken["documents"]) == ["role", "bot", "app", "app_server"]
+    with pytest.raises(Missing, match="no documents of kind token") as caught:
+        loaded(taken).read(Scope(("role", "token")))
+    assert caught.value.hint == "take it again for this site: provision snapshot SITE -o FILE"
 
 
 def test_templates_in_headers_are_kept() -> None:
@@ -259,3 +269,41 @@ def test_taken_in_utc() -> None:
     """The time of a snapshot is written in UTC, to the second."""
     now = datetime(2026, 1, 1, 1, 2, 3, 999, tzinfo=UTC)
     assert take(MemoryCluster(), now=now)["taken"] == "2026-01-01T01:02:03Z"
+
+
+# ------------------------------------------------------------------------------------- a part of a cluster
+
+
+def part(**left_out: list[str]) -> SnapshotCluster:
+    return loaded(snapshot(site="acme", left_out=left_out))
+
+
+def test_what_was_left_out_is_not_taken_for_missing() -> None:
+    """Where a plan needs what a snapshot was reduced by, it is refused, by name, and nothing is read."""
+    cluster = part(role=["auditor", "editor"])
+    wanted = frozenset({Key("role", "editor"), Key("role", "dev")})
+    with pytest.raises(Missing, match="without role/editor, which is needed now"):
+        cluster.read(Scope(("role",), "acme", needs=wanted))
+    assert cluster.read(Scope(("role",), "acme", needs=frozenset({Key("role", "dev")}))) == ()
+
+
+def test_it_is_of_one_site() -> None:
+    """A snapshot reduced for one site is refused to another, and shown to who asks for none."""
+    with pytest.raises(Missing, match="recorded for site acme alone"):
+        part().read(Scope(("role",), "globex"))
+    assert part().read(Scope(("role",))) == ()
+
+
+@pytest.mark.parametrize(
+    ("broken", "path"),
+    [
+        ({"site": 1}, r"\$.site: expected text"),
+        ({"left_out": []}, r"\$.left_out: expected an object"),
+        ({"left_out": {"role": "x"}}, r"\$.left_out.role: expected a list"),
+        ({"left_out": {"role": [None]}}, r"\$.left_out.role\[0\]: expected text"),
+    ],
+)
+def test_what_it_says_of_itself_is_checked(broken: dict[str, Any], path: str) -> None:
+    """The parts that say what was left out are checked like all others."""
+    with pytest.raises(Garbled, match=path):
+        loaded(snapshot(**broken))

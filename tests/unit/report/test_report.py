@@ -192,12 +192,13 @@ def test_nothing_of_the_cluster_is_believed() -> None:
 def test_json() -> None:
     """The JSON plan is versioned and says who made it, of what, when and with what result."""
     document = data(EVERYTHING)
-    assert document["format_version"] == "1.0"
+    assert document["format_version"] == "1.1"
     assert document["created_at"] == "2026-11-22T12:30:00+00:00"
     assert document["cluster"] == {
         "name": "example",
         "version": "18.8.3",
         "client": None,
+        "taken": None,
         "via": "test",
     }
     assert (document["site"], document["mode"]) == ("acme", "apply")
