@@ -1,7 +1,7 @@
-"""Code hosts that the ready-made CI talks to: `gh` and `curl` that answer from a file.
+"""What the ready-made CI talks to: `gh` and `curl` that answer from a file, `jq`, and a `tbot`.
 
 The file holds what there is of comments and merged requests; each call is added to it with its
-arguments and what it sent. Sources: https://docs.github.com/rest/issues/comments,
+arguments and what it sent. What is downloaded is the file `archive`. Sources: https://docs.github.com/rest/issues/comments,
 https://cli.github.com/manual/gh_api, https://docs.gitlab.com/api/notes.
 """
 
@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import jq as libjq
 
 ROOT: Final = Path(__file__).parent.parent
 STATE: Final = "FORGE_STATE"
@@ -29,8 +31,8 @@ class Forge:
         self.path = folder / "forge.json"
         self.bin = folder / "forge-bin"
         self.bin.mkdir()
-        self.hold(comments=[], merged=[], calls=[], denied=False)
-        for name in ("gh", "curl"):
+        self.hold(comments=[], merged=[], calls=[], denied=False, archive="")
+        for name in ("gh", "curl", "jq", "tbot"):
             command = self.bin / name
             command.write_text(
                 f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
@@ -58,6 +60,10 @@ class Forge:
             f"{call['method']} {call['path']}" for call in self["calls"] if call["method"] != "GET"
         ]
 
+    def said(self, command: str) -> list[list[str]]:
+        """Return the arguments of each call of a command."""
+        return [call["argv"] for call in self["calls"] if call["path"] == command]
+
 
 def comment(body: str, author: Mapping[str, Any] = ME, number: int = 1) -> dict[str, Any]:
     """Return a comment, of which GitHub calls the author `user`."""
@@ -68,7 +74,8 @@ def gh(argv: Sequence[str]) -> None:
     """Do what `gh api` does."""
     words = list(argv)
     if words.pop(0) != "api":
-        sys.exit("only `gh api` is known here")
+        _answer("CALL", "gh", None, argv)
+        return
     flags = {name: name in words for name in ("--paginate", "--silent")}
     words = [word for word in words if word not in flags]
     options = {name: _taken(words, name) for name in ("--method", "--jq", "--field")}
@@ -82,15 +89,43 @@ def gh(argv: Sequence[str]) -> None:
         [answer] if isinstance(answer, dict) else _pages(answer, all_of_them=flags["--paginate"])
     )
     for page in pages:
-        jq = ["jq", "--raw-output", options["--jq"] or "."]
-        subprocess.run(jq, input=json.dumps(page), text=True, check=True)
+        _filtered(options["--jq"] or ".", page)
+
+
+def jq(argv: Sequence[str]) -> None:
+    """Do what jq does with `--null-input` and a program."""
+    flag, program = argv
+    if flag != "--null-input":
+        sys.exit("only `jq --null-input PROGRAM` is known here")
+    _filtered(program, None)
+
+
+def tbot(argv: Sequence[str]) -> None:
+    """Take note of a bot that joins, with a configuration that is there."""
+    Path(argv[argv.index("-c") + 1]).read_text()
+    _answer("CALL", "tbot", None, argv)
+
+
+def _filtered(program: str, value: Any) -> None:
+    """Print what a program of jq makes of a value, text without quotes."""
+    for each in libjq.compile(program).input_value(value).all():
+        sys.stdout.write(f"{each if isinstance(each, str) else json.dumps(each)}\n")
 
 
 def curl(argv: Sequence[str]) -> None:
-    """Do what curl does for `--request`, `--header @FILE`, `--form NAME=<FILE` and one address."""
+    """Do what curl does for an API of GitLab, for `--output`, and for `--data`, of one address each."""
     words = [word for word in argv if word not in ("--fail", "--silent", "--show-error")]
-    options = {name: _taken(words, name) for name in ("--request", "--header", "--form")}
+    names = ("--request", "--header", "--form", "--output", "--data")
+    options = {name: _taken(words, name) for name in names}
     (address,) = words
+    if options["--output"]:
+        _answer("CALL", "curl", address, argv)
+        shutil.copy(json.loads(Path(os.environ[STATE]).read_text())["archive"], options["--output"])
+        return
+    if options["--data"]:
+        data = options["--data"].removeprefix("@")
+        _answer("CALL", address, sys.stdin.read() if data == "-" else Path(data).read_text(), argv)
+        return
     header = Path((options["--header"] or "").removeprefix("@")).read_text()
     if header != f"PRIVATE-TOKEN: {os.environ['PROVISION_TOKEN']}\n":
         sys.exit("curl: (22) The requested URL returned error: 401")
@@ -126,6 +161,8 @@ def _answer(method: str, path: str, body: str | None, argv: Sequence[str]) -> An
     file.write_text(json.dumps(state))
     if state["denied"]:
         sys.exit("HTTP 403: Resource not accessible by integration")
+    if method == "CALL":
+        return {}
     if method == "GET":
         return _listed(path.partition("?")[0], state)
     if method == "POST":

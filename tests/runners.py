@@ -17,6 +17,7 @@ from typing import Any, Final
 import yaml
 
 OURS: Final = Path(sys.executable).parent
+_OURS: Final = "OWNER/REPOSITORY@"
 _EXPRESSION: Final = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 
 
@@ -29,11 +30,15 @@ class Result:
     ran: list[str] = field(default_factory=list)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     summary: str = ""
+    made: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Actions:
-    """A runner of GitHub Actions: `facts` are contexts by their dotted names, such as `github.sha`."""
+    """A runner of GitHub Actions: `facts` are contexts by their dotted names, such as `github.sha`.
+
+    Of the actions that steps use, only our own is run.
+    """
 
     folder: Path
     work: Path
@@ -51,24 +56,52 @@ class Actions:
             for name, each in document["inputs"].items()
         }
         self.facts |= {f"inputs.{name}": text for name, text in {**given, **inputs}.items()}
-        return self.steps(document["runs"]["steps"])
+        result = self.steps(document["runs"]["steps"])
+        result.made = {
+            name: self.text(str(each["value"])) for name, each in document["outputs"].items()
+        }
+        return result
+
+    def job(self, job: Mapping[str, Any]) -> Result:
+        """Run a job of a workflow, with its own variables."""
+        for name, text in job.get("env", {}).items():
+            self.environment[name] = self.facts[f"env.{name}"] = self.text(str(text))
+        return self.steps(job["steps"])
 
     def steps(self, steps: Iterable[Mapping[str, Any]]) -> Result:
         """Run steps until one fails; those that use an action of others are passed over."""
         result = Result()
-        for number, step in enumerate(steps):
-            if "run" not in step or not self.value(step.get("if", "true")):
+        for step in steps:
+            condition = step.get("if", "true")
+            if result.code and not re.match(r"(failure|always)\(\)", condition):
                 continue
-            result.ran.append(step["name"])
-            self._step(number, step, result)
-            if result.code:
-                break
+            self.facts |= {"failure()": "yes" if result.code else "", "always()": "yes"}
+            if not self.value(condition):
+                continue
+            if step.get("uses", "").startswith(_OURS):
+                self._ours(step, result)
+            elif "run" in step:
+                result.ran.append(step["name"])
+                self._step(step, result)
         summary = self.folder / "summary"
         result.summary = summary.read_text() if summary.exists() else ""
         return result
 
-    def _step(self, number: int, step: Mapping[str, Any], result: Result) -> None:
+    def _ours(self, step: Mapping[str, Any], result: Result) -> None:
+        inside = self.composite(
+            Path(__file__).parent.parent / "action.yml",
+            {name: self.text(str(text)) for name, text in step.get("with", {}).items()},
+        )
+        result.ran += inside.ran
+        result.log += inside.log
+        result.code = result.code or inside.code
+        self.facts |= {
+            f"steps.{step.get('id')}.outputs.{name}": text for name, text in inside.made.items()
+        }
+
+    def _step(self, step: Mapping[str, Any], result: Result) -> None:
         assert step["shell"] == "bash"
+        number = len([*self.folder.glob("output-*")])
         output = self.folder / f"output-{number}"
         output.touch()
         added = self.folder / "path"
@@ -94,7 +127,7 @@ class Actions:
             timeout=60,
             check=False,
         )
-        result.code = done.returncode
+        result.code = result.code or done.returncode
         result.log += done.stdout + done.stderr
         made = dict(line.split("=", 1) for line in output.read_text().splitlines())
         result.outputs[step.get("id", step["name"])] = made
@@ -117,7 +150,7 @@ class Actions:
         if compared:
             is_equal = self.value(compared[1]) == compared[3]
             return is_equal if compared[2] == "==" else not is_equal
-        assert re.fullmatch(r"[a-z_-]+(\.[\w-]+)*", expression), expression
+        assert re.fullmatch(r"[a-z_-]+(\.[\w-]+)*|(failure|always)\(\)", expression), expression
         return expression == "true" or self.facts.get(expression, "")
 
 

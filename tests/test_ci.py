@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 import subprocess
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
+from provisioner.change import Key
 from provisioner.cluster import local
+from provisioner.cluster.port import Scope, Verb, Write
+from provisioner.values import thaw
 from tests.conftest import ROOT
 from tests.forge import STATE, Forge, comment
+from tests.published import published
 from tests.runners import OURS, Actions, Result, gitlab
 
 SHA = "5e1f" * 10
@@ -34,8 +41,6 @@ HOSTILE = "`touch pwned`$(touch pwned)';touch pwned;'\"@team"
 MARKER = "<!-- provision:plan v1 site=acme cluster=cluster -->"
 SOMEBODY = {"login": "somebody", "id": 8}
 SYSTEM = "/usr/local/bin:/usr/bin:/bin"
-
-pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq: apt-get install jq")
 
 
 @dataclass
@@ -73,6 +78,15 @@ class Desk:
     def change(self, old: str, new: str) -> None:
         self.site.write_text(self.site.read_text().replace(old, new))
 
+    def tamper(self) -> None:
+        """Change a role in the cluster as somebody with tctl would."""
+        live = local.LocalCluster(self.work / "cluster.db")
+        bodies = (thaw(body) for body in live.read(Scope(("role",))))
+        body = next(body for body in bodies if body["metadata"]["name"] == "dev")
+        body["spec"]["allow"]["logins"] = ["root"]
+        (outcome,) = live.write([Write(Verb.UPDATE, Key("role", "dev"), body)])
+        assert outcome.error is None
+
     @property
     def is_untouched(self) -> bool:
         """Whether nothing was written to the cluster."""
@@ -82,8 +96,14 @@ class Desk:
         """Run the action as a job of its own."""
         folder = self.temporary / f"job-{len(list(self.temporary.iterdir()))}"
         folder.mkdir()
+        runner = self._runner(folder)
+        runner.facts["github.event_name"] = event
+        named = {name.replace("_", "-"): text for name, text in inputs.items()}
+        return runner.composite(ROOT / "action.yml", named)
+
+    def _runner(self, folder: Path) -> Actions:
         facts = {
-            "github.event_name": event,
+            "github.event_name": "push",
             "github.event.pull_request.number": "5",
             "github.token": "secret",
             "github.action_path": str(ROOT),
@@ -95,9 +115,33 @@ class Desk:
             "GITHUB_RUN_ID": "77",
             "GITHUB_SHA": SHA,
         }
-        runner = Actions(folder, self.work, facts, {**self.environment, **known}, self.path)
-        named = {name.replace("_", "-"): text for name, text in inputs.items()}
-        return runner.composite(ROOT / "action.yml", named)
+        return Actions(folder, self.work, facts, {**self.environment, **known}, self.path)
+
+    def workflow(self, name: str, job: str, **facts: str) -> Result:
+        """Run a job of a workflow that docs/gitops.md tells to copy."""
+        folder = self.temporary / f"job-{len(list(self.temporary.iterdir()))}"
+        folder.mkdir()
+        runner = self._runner(folder)
+        runner.facts |= {
+            "vars.TELEPORT_VERSION": "18.8.3",
+            "vars.TELEPORT_SHA256": hashlib.sha256(self.archive.read_bytes()).hexdigest(),
+            "vars.TELEPORT_PROXY": "example.teleport.sh:443",
+            "secrets.WEBHOOK": "https://chat.example/hook",
+            **{key.replace("__", "."): text for key, text in facts.items()},
+        }
+        workflow = yaml.safe_load((ROOT / "ci" / "github" / name).read_text())
+        return runner.job(workflow["jobs"][job])
+
+    @property
+    def archive(self) -> Path:
+        """What can be downloaded: an archive of Teleport's tools, which are none."""
+        path = self.work.parent / "archive.tar.gz"
+        if not path.exists():
+            with tarfile.open(path, "w:gz") as made:
+                for name in ("tctl", "tbot"):
+                    made.add(self.forge.bin / "tbot", f"teleport/{name}")
+            self.forge.hold(archive=str(path))
+        return path
 
     def gitlab(self, job: str, shell: str = "sh", **variables: str) -> Result:
         """Run a job of the template."""
@@ -289,6 +333,31 @@ def test_pruning_and_limits_are_passed_on(desk: Desk) -> None:
     assert "- bot/ci  deleted" in ran.log
 
 
+def test_an_old_record_is_not_planned_against(desk: Desk) -> None:
+    """A snapshot that is older than the action is told to take fails the job, with a cure."""
+    desk.provision("snapshot", "site.yaml", "-o", "live.json")
+    assert desk.github(cluster="file:live.json", max_age="1d").code == 0
+    path = desk.work / "live.json"
+    path.write_text(re.sub(r'"taken": "\d+', '"taken": "2025', path.read_text()))
+    ran = desk.github(cluster="file:live.json", max_age="1d")
+    assert ran.code == 4
+    assert "recorded 2025-" in ran.log
+
+
+def test_drift_fails_the_job(desk: Desk) -> None:
+    """What somebody changed is in the summary and in one line; where nobody did, the job is green."""
+    desk.provision("apply", "--yes")
+    ran = desk.github(event="schedule", mode="drift")
+    assert (ran.code, ran.ran, ran.made["code"], ran.made["line"]) == (
+        0, ["Install", "Drift"], "0", "",
+    )  # fmt: skip
+    desk.tamper()
+    ran = desk.github(event="schedule", mode="drift")
+    assert (ran.code, ran.made["code"]) == (2, "2")
+    assert ran.made["line"] == "acme on cluster: drift in 1 resource (role/dev)"
+    assert "spec.allow.logins" in ran.summary
+
+
 def test_the_tool_is_installed_from_the_action(desk: Desk) -> None:
     """Where there is no `provision`, the action's own version is installed, away from all others."""
     bare = desk.temporary / "bare"
@@ -317,6 +386,96 @@ def test_the_action_keeps_to_itself() -> None:
         assert ("GH_TOKEN" in step.get("env", {})) is (
             step["name"] in ("Comment", "Reviewed digest")
         )
+
+
+# --- workflows that docs/gitops.md tells to copy -----------------------------------------------------
+
+
+@pytest.fixture
+def pipeline(desk: Desk) -> Desk:
+    """Return a repository with the tbot files of its pipeline, and a record of its cluster."""
+    shutil.copy(ROOT / "examples/pipeline/site.yaml", desk.work / "pipeline.yaml")
+    desk.provision("render", "pipeline.yaml", "-o", "pipeline")
+    desk.provision("snapshot", "site.yaml", "-o", "live.json")
+    return desk
+
+
+def test_a_pull_request_and_its_merge(pipeline: Desk) -> None:
+    """A plan without credentials is what is applied after the merge, by a bot that joined for it."""
+    planned = pipeline.workflow(
+        "access.yml", "plan", github__event_name="pull_request", env__PROVISION_CLUSTER=""
+    )
+    assert planned.code == 0, planned.log
+    assert pipeline.forge.writes == ["POST repos/acme/sites/issues/5/comments"]
+    pipeline.merge()
+    applied = pipeline.workflow("access.yml", "apply")
+    assert applied.code == 0, applied.log
+    assert pipeline.forge.said("tbot") == [["start", "-c", "pipeline/tbot/provision-apply.yaml"]]
+    assert "3 of 3 changes made." in applied.log
+    assert pipeline.workflow("access.yml", "apply").code == 0
+
+
+def test_tools_that_are_not_those(pipeline: Desk) -> None:
+    """An archive with another checksum is not unpacked, and nothing joins."""
+    ran = pipeline.workflow("access.yml", "apply", vars__TELEPORT_SHA256="0" * 64)
+    assert (ran.code, ran.ran) == (1, ["Install tctl and tbot"])
+    assert pipeline.forge.said("tbot") == []
+
+
+def git(desk: Desk, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-c", "user.name=x", "-c", "user.email=x@y", *words],
+        cwd=desk.work, capture_output=True, text=True, check=True, env={"PATH": SYSTEM, "HOME": "/nowhere"},
+    )  # fmt: skip
+    return done.stdout
+
+
+@pytest.fixture
+def scheduled(pipeline: Desk) -> Desk:
+    """Return a repository with an origin, of which the site is applied."""
+    pipeline.provision("apply", "--yes")
+    subprocess.run(
+        ["git", "init", "--quiet", "--bare", str(pipeline.temporary / "origin")], check=True
+    )
+    git(pipeline, "init", "--quiet", "--initial-branch=main")
+    git(pipeline, "remote", "add", "origin", str(pipeline.temporary / "origin"))
+    git(pipeline, "add", "site.yaml", "live.json")
+    git(pipeline, "commit", "--quiet", "--message", "x")
+    return pipeline
+
+
+def test_drift_is_told_on_schedule(scheduled: Desk) -> None:
+    """Drift fails the job and is told to a webhook as text; the cluster is recorded all the same."""
+    scheduled.tamper()
+    ran = scheduled.workflow("drift.yml", "drift")
+    assert (ran.code, ran.ran) == (
+        2, ["Install tctl and tbot", "Join", "Install", "Drift", "Notify", "Record"],
+    )  # fmt: skip
+    (told,) = [call for call in scheduled.forge["calls"] if "chat.example" in call["path"]]
+    assert json.loads(told["body"]) == {"text": "acme on cluster: drift in 1 resource (role/dev)"}
+    assert "root" in git(scheduled, "show", "origin/provision-record:live.json")
+
+
+def test_no_drift_is_no_news(scheduled: Desk) -> None:
+    """Without drift nobody is told; the record is pushed, and becomes one pull request."""
+    ran = scheduled.workflow("drift.yml", "drift")
+    assert ran.code == 0, ran.log
+    assert "Notify" not in ran.ran
+    assert "provisioner/site" in git(scheduled, "show", "origin/provision-record:live.json")
+    assert ["pr", "create"] in [words[:2] for words in scheduled.forge.said("gh")]
+
+
+@pytest.mark.parametrize("name", ["access.yml", "drift.yml"])
+def test_workflows_are_careful(name: str) -> None:
+    """Actions of others are pinned by their whole commit, rights are given job by job, scripts are plain."""
+    text = (ROOT / "ci" / "github" / name).read_text()
+    for used in re.findall(r"uses: (\S+)", text):
+        assert re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}|OWNER/REPOSITORY@COMMIT", used)
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {}
+    for job in workflow["jobs"].values():
+        assert "permissions" in job
+        assert not any("${{" in step.get("run", "") for step in job["steps"])
 
 
 # --- workflows that `init` writes ------------------------------------------------------------------
@@ -400,6 +559,21 @@ def test_what_was_not_reviewed_on_gitlab_is_not_applied(desk: Desk) -> None:
     assert desk.is_untouched
 
 
+def test_gitlab_on_schedule(desk: Desk) -> None:
+    """Drift fails the job and is told to a webhook, if there is one; without drift there is no news."""
+    desk.provision("apply", "--yes")
+    hook = "https://chat.example/hook"
+    assert desk.gitlab("drift", PROVISION_WEBHOOK=hook).code == 0
+    assert desk.forge.said(hook) == []
+    desk.tamper()
+    assert desk.gitlab("drift").code == 2
+    ran = desk.gitlab("drift", PROVISION_WEBHOOK=hook)
+    assert (ran.code, ran.log) == (2, "acme on cluster: drift in 1 resource (role/dev)\n")
+    (told,) = [call["body"] for call in desk.forge["calls"] if call["path"] == hook]
+    assert json.loads(told) == {"text": "acme on cluster: drift in 1 resource (role/dev)"}
+    assert "spec.allow.logins" in (desk.work / "provision-drift.md").read_text()
+
+
 def test_gitlab_without_a_token_or_with_errors(desk: Desk) -> None:
     """Without a token the plan is an artifact; with errors it is told, and the job fails."""
     assert desk.gitlab("plan", PROVISION_TOKEN="").code == 0
@@ -422,6 +596,36 @@ def test_gitlab_checks(desk: Desk) -> None:
     assert ran.code == 1
     assert "site.yaml:7:" in ran.log
     assert "<testsuites" in (desk.work / "provision-check.xml").read_text()
+
+
+# --- what the forges say of these files --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schema", "name"),
+    [
+        ("vendor.github-actions", "action.yml"),
+        ("vendor.github-workflows", "ci/github/access.yml"),
+        ("vendor.github-workflows", "ci/github/drift.yml"),
+        ("vendor.github-workflows", "templates/init/common/.github/workflows/provision.yml"),
+        ("vendor.github-workflows", "templates/init/fleet/.github/workflows/provision.yml"),
+        ("vendor.gitlab-ci", "ci/gitlab.yml"),
+    ],
+)
+def test_ready_made_ci_is_well_formed(schema: str, name: str) -> None:
+    """Each file is what its forge reads, by the schema that editors check it with."""
+    command = [str(OURS / "check-jsonschema"), "--builtin-schema", schema, str(ROOT / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_hooks_are_well_formed() -> None:
+    """The hooks are what pre-commit reads, by its schema."""
+    schema = published("pre-commit-hooks.json")
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    jsonschema.validate(hooks, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate([{**hooks[0], "language": "cobol"}], schema)
 
 
 # --- pre-commit ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from provisioner import workflow
 from provisioner.change import Plan
 from provisioner.cli import _base
 from provisioner.report import drift, plan_json
+from provisioner.system import files
 
 DIFFERS = 2
 
@@ -21,10 +22,18 @@ DIFFERS = 2
 @click.option(
     "--format", "layout", type=click.Choice(["text", "json", "markdown", "line"]), default="text"
 )
+@click.option(
+    "--summary", type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write it as Markdown to a file, for the summary of a job.",
+)  # fmt: skip
 @_base.cluster_options
 @_base.templates_option
 @_base.color_option
-def command(site: Path, layout: str, reach: _base.Reach, templates: Path | None, color: str) -> int:
+def command(
+    site: Path, layout: str, summary: Path | None,
+    reach: _base.Reach,
+    templates: Path | None, color: str,
+) -> int:  # fmt: skip
     """Say what was changed in the cluster by another hand since the last apply: exit code 2.
 
     Changes of SITE that are not applied yet are only counted. A resource that was deleted looks like
@@ -34,6 +43,8 @@ def command(site: Path, layout: str, reach: _base.Reach, templates: Path | None,
     live = reach.open()
     with reach.teller:
         plan = workflow.make_plan(prepared, live, prune=False, tell=reach.teller.hear)
+    if summary is not None:
+        files.write(summary, drift.markdown(plan).encode(errors="backslashreplace"))
     click.echo(_told(plan, layout, color), nl=False)
     if any(problem.severity == "error" for problem in plan.problems):
         return 1

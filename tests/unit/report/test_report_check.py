@@ -8,10 +8,12 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from junitparser import JUnitXml
 
 from provisioner.change import TestResult
 from provisioner.errors import Place, Problem
 from provisioner.report import check_junit, check_sarif
+from tests.published import published
 
 AT = Place("sites/a b.yaml", 3, 5, 8)
 ERROR = Problem("PV130", "error", "bot ci names role x", "add it", AT, (Place("b.yaml", 1, 2, 4),))
@@ -22,42 +24,8 @@ FAILED = TestResult("nobody <deletes>", "failed", ("bot a: x", "bot b: y"), AT)
 UNDECIDED = TestResult("unknown", "undecided", ("the server's tools are not known",))
 
 
-def an(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
-    """Return the schema of an object with these properties and no others."""
-    return {
-        "type": "object",
-        "required": list(required),
-        "properties": {**required, **optional},
-        "additionalProperties": False,
-    }
-
-
-# What SARIF 2.1.0 says of the objects that are used here, and no more of them than is used.
-TEXT: Final = {"type": "string"}
-LEVEL: Final = {"enum": ["none", "note", "warning", "error"]}
-POSITIVE: Final = {"type": "integer", "minimum": 1}
-MESSAGE: Final = an({"text": TEXT})
-REGION: Final = an({"startLine": POSITIVE, "startColumn": POSITIVE, "endColumn": POSITIVE})
-ARTIFACT: Final = an({"uri": {"type": "string", "pattern": r"^[A-Za-z0-9._~:/%@!$&'()*+,;=-]+$"}})
-LOCATION: Final = an({"physicalLocation": an({"artifactLocation": ARTIFACT}, region=REGION)})
-LOCATIONS: Final = {"type": "array", "items": LOCATION, "minItems": 1}
-RULE: Final = an({"id": TEXT}, shortDescription=MESSAGE, defaultConfiguration=an({"level": LEVEL}))
-DRIVER: Final = an(
-    {"name": TEXT, "semanticVersion": {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"}},
-    rules={"type": "array", "items": RULE, "uniqueItems": True},
-)
-RESULT: Final = an(
-    {"ruleId": TEXT, "ruleIndex": {"type": "integer", "minimum": 0}, "level": LEVEL,
-     "message": MESSAGE, "locations": LOCATIONS},
-    relatedLocations=LOCATIONS,
-)  # fmt: skip
-RUN: Final = an(
-    {"tool": an({"driver": DRIVER}), "results": {"type": "array", "items": RESULT}},
-    columnKind={"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-)
-SARIF: Final = an(
-    {"version": {"const": "2.1.0"}, "runs": {"type": "array", "items": RUN}}, **{"$schema": TEXT}
-)
+SARIF: Final = published("sarif-2.1.0.json")
+"""The schema of the standard itself: https://docs.oasis-open.org/sarif/sarif/v2.1.0/."""
 
 
 def sarif(*problems: Problem) -> dict[str, Any]:
@@ -66,6 +34,14 @@ def sarif(*problems: Problem) -> dict[str, Any]:
     jsonschema.validate(document, SARIF)
     run: dict[str, Any] = document["runs"][0]
     return run
+
+
+def test_the_schema_of_the_standard_is_in_force() -> None:
+    """What the standard does not know is refused by the schema that SARIF is held to here."""
+    document = json.loads(check_sarif.text([ERROR], "site.yaml"))
+    document["runs"][0]["results"][0]["severity"] = "bad"
+    with pytest.raises(jsonschema.ValidationError, match="severity"):
+        jsonschema.validate(document, SARIF)
 
 
 def test_sarif() -> None:
@@ -117,9 +93,12 @@ def test_sarif_messages_are_plain(message: str, text: str) -> None:
 
 def junit(*problems: Problem, tests: tuple[TestResult, ...] = ()) -> dict[str, Element]:
     """Return the suites of a JUnit document by their names; their counts are true."""
+    text = check_junit.text(problems, tests, "site.yaml")
     parser: XMLPullParser[Element] = XMLPullParser()
-    parser.feed(check_junit.text(problems, tests, "site.yaml"))
+    parser.feed(text)
     parser.close()
+    read = JUnitXml.fromstring(text.encode())  # a reader of others, as CI systems have them
+    assert [len(list(suite)) for suite in read] == [suite.tests for suite in read]
     events: list[Any] = list(parser.read_events())
     root: Element = events[-1][1]
     for suite in root:
