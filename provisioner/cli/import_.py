@@ -83,7 +83,7 @@ def _look(cluster: Cluster) -> tuple[ClusterInfo, tuple[Resource, ...]]:
     """Read all that may be written down. Raises WrongVersion before it reads, and ClusterError."""
     info = cluster.info()
     gate(info)
-    return info, tuple(map(resource, cluster.read(Scope(workflow.READ))))
+    return info, tuple(map(resource, cluster.read(Scope(workflow.READ, whole=True))))
 
 
 def _target(output: Path | None, info: ClusterInfo, name: str | None, proxy: str | None) -> Target:

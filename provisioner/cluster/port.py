@@ -27,13 +27,14 @@ class Scope:
     Teleport generates for bots (label `teleport.internal/bot`) are never returned.
 
     `needs` are what will be compared or written down: a record that holds only a part of a cluster
-    refuses where one of them is not in it as it was.
+    refuses where one of them is not in it as it was; with `whole`, that is everything.
     """
 
     kinds: tuple[str, ...]
     site: str = ""
     tokens: frozenset[str] = frozenset()
     needs: frozenset[Key] = frozenset()
+    whole: bool = False
 
     def shows(self, body: Body) -> bool:
         """Whether an implementation may return this live document: the rules above, applied."""

@@ -77,6 +77,11 @@ class SnapshotCluster:
     def _require_whole(self, scope: Scope) -> None:
         if self.site and scope.site not in ("", self.site):
             raise Missing(f"{self._info.via}: recorded for site {self.site} alone", hint=_AGAIN)
+        if self.site and scope.whole:
+            raise Missing(
+                f"{self._info.via}: recorded in part, for site {self.site}, and all is needed now",
+                hint="take it again without a site: provision snapshot -o FILE",
+            )
         if missing := sorted(map(str, scope.needs & self._left_out)):
             raise Missing(
                 f"{self._info.via}: recorded without {', '.join(missing)}, which is needed now",

@@ -294,6 +294,13 @@ def test_it_is_of_one_site() -> None:
     assert part().read(Scope(("role",))) == ()
 
 
+def test_a_part_is_not_all() -> None:
+    """Who wants to write down all of a cluster is refused a snapshot that has a part of it."""
+    with pytest.raises(Missing, match="recorded in part, for site acme"):
+        part().read(Scope(("role",), whole=True))
+    assert loaded(snapshot()).read(Scope(("role",), whole=True)) == ()
+
+
 @pytest.mark.parametrize(
     ("broken", "path"),
     [
