@@ -13,7 +13,7 @@ import pytest
 
 from provisioner.change import Plan
 from provisioner.report import plan_html
-from tests.bodies import bot, role
+from tests.bodies import app, bot, role
 from tests.plans import EVERYTHING, HOSTILE, made, spoiled
 from tests.sites import TEMPLATES
 
@@ -87,3 +87,17 @@ def test_it_can_be_printed(tmp_path: Path) -> None:
     browse(tmp_path, shown, f"--print-to-pdf={paper}")
     pages = len(re.findall(rb"/Type\s*/Page\b", paper.read_bytes()))
     assert 2 <= pages <= 8
+
+
+def test_a_large_plan_can_be_read(tmp_path: Path) -> None:
+    """Of a large plan nothing is open at first: each bot can be, and a line at the top leads on."""
+    many = (
+        *(role(f"r{n}") for n in range(90)),
+        *(bot(f"b{n}", [f"r{n}"]) for n in range(90)),
+        app(labels={"env": "dev"}, uri="mcp+http://a"),
+    )
+    dom, console = browse(tmp_path, made(*many), "--dump-dom")
+    assert console == ""
+    assert "<details open" not in dom
+    assert dom.count("<summary>") >= 180
+    assert all(f'id="{target}"' in dom for target in re.findall(r'<a href="#(\w+)"', dom))

@@ -5,7 +5,8 @@ Only words of ours stand in attributes; whatever came from a site or a server is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from provisioner.change import Op, Plan, TestResult
@@ -24,6 +25,8 @@ from provisioner.values import Plain
 _PAGE: Final = "report/plan.html.j2"
 _STYLE: Final = "report/plan_style.html.j2"
 _GONE: Final = (Op.DELETE, Op.REVOKE)
+_OPEN: Final = 60
+"""So many rows of access, or resources, are shown at once; of more, each has to be opened."""
 
 
 def page(plan: Plan, templates: Templates, options: Sequence[str] = ()) -> str:
@@ -52,6 +55,7 @@ def page(plan: Plan, templates: Templates, options: Sequence[str] = ()) -> str:
                 for app, path, value in on_agents(plan)
             ],
             "groups": tuple(_groups(listed)),
+            "is_open": len(listed) <= _OPEN,
             "tests": [_test(test) for test in plan.tests],
             "problems": [_problem(problem) for problem in plan.problems],
             "digest": "" if stops(plan) or not plan.changes else plan.digest,
@@ -71,14 +75,34 @@ def _obstacles(plan: Plan) -> Iterator[str]:
 
 
 def _access_of(plan: Plan) -> dict[str, Plain]:
+    grants = together(_access.shown(plan.access))
+    is_long = len(grants) > _OPEN
     return {
-        "rows": [_granted(grant) for grant in together(_access.shown(plan.access))],
+        "rows": [] if is_long else [_granted(grant) for grant in grants],
+        "bots": [*_by_bot(grants)] if is_long else [],
         "other_apps": [
             {"bot": visible(bot), "app": visible(app)} for bot, app in plan.access.other_apps
         ],
         "domain": _access.domain(plan.access),
         "effect": _access.EFFECT,
     }
+
+
+def _by_bot(grants: Iterable[Grant]) -> Iterator[dict[str, Plain]]:
+    """Yield what each bot gains and loses, with how much that is, in the order of their names."""
+    found: defaultdict[str, list[Grant]] = defaultdict(list)
+    for grant in grants:
+        found[grant.bot].append(grant)
+    for bot, mine in sorted(found.items()):
+        counted = Counter[bool]()
+        for grant in mine:
+            counted[grant.gained] += len(grant.names) or 1
+        yield {
+            "bot": visible(bot),
+            "gained": counted[True],
+            "lost": counted[False],
+            "rows": [_granted(grant) for grant in mine],
+        }
 
 
 def _granted(grant: Grant) -> dict[str, Plain]:

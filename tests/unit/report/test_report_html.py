@@ -146,3 +146,17 @@ def test_a_page_of_a_large_plan() -> None:
     text = page(shown)
     assert text.count("<rect") <= 40
     assert text.count("<details") == 600
+
+
+def test_much_access_is_told_by_bot() -> None:
+    """Of more rows than can be read at once, each bot says what it gains and loses, and can be opened."""
+    gained = [AccessRow(True, f"b{n}", "files", "tool", f"t{n}", "dev", "t*") for n in range(70)]
+    lost = AccessRow(False, "b7", "files", "tool", "old", "dev", "old", "no role allows the tool")
+    shown = replace(EVERYTHING, access=Access((*gained, lost), bots=70, servers=1, tools=71))
+    outline = Outline(page(shown))
+    assert "b6 +1 + b6 files t6" in outline.said
+    assert "b7 +1 \N{MINUS SIGN}1 + b7 files t7" in outline.said
+    assert all(outline.said.count(f" t{n} role dev") == 1 for n in range(70))
+    assert ("a", "href", "#access") in outline.attributes
+    small = Outline(page(replace(shown, access=Access(tuple(gained[:50])))))
+    assert ("a", "href", "#access") not in small.attributes
