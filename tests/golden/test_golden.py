@@ -18,11 +18,12 @@ import pytest
 from provisioner import workflow
 from provisioner.applying.judge import Limits, judge
 from provisioner.change import Plan
-from provisioner.cli._base import load_templates
+from provisioner.cli._base import load_templates, starter_texts
 from provisioner.cluster import snapshot
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.errors import SiteError
 from provisioner.report import plan_json, plan_markdown, plan_text
+from provisioner.site import starter
 from provisioner.text import diagnostics
 from provisioner.text.terminal import plain
 from tests.conftest import ROOT
@@ -32,6 +33,7 @@ MOMENT = datetime(2026, 11, 22, tzinfo=UTC)
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/site.yaml"))
 CASES = sorted(path.parent for path in HERE.glob("*/site.yaml"))
 TEMPLATES = load_templates(None)
+SITES_OF = {"minimal": ["site.yaml"], "team": ["site.yaml"], "fleet": ["dev.yaml", "prod.yaml"]}
 
 
 def expectations(case: Path) -> Path:
@@ -95,6 +97,46 @@ def test_case(case: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     assert found.keys() == expected.keys()
     for name, text in found.items():
         assert text == expected[name], name
+
+
+@pytest.mark.parametrize("variant", starter.VARIANTS)
+def test_what_init_writes(
+    variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """What `init` writes is what its directory says, and so is what each of its sites comes to.
+
+    The sites have no problems; each is planned on a new cluster, applied, and then empty.
+    """
+    written = starter.render(starter_texts(starter.COMMON, variant), "acme", starter.PROXY)
+    for name, text in written.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    found = {f"written/{name}": text for name, text in written.items() if name != starter.SCHEMA}
+    for site in SITES_OF[variant]:
+        assert workflow.check(Path(site)).problems == ()
+        prepared = workflow.prepare(Path(site), TEMPLATES)
+        live = MemoryCluster(name="example", version="18.8.3")
+        found |= {f"{Path(site).stem}/{name}": text for name, text in begun(prepared, live)}
+    root = HERE / "init" / variant
+    if request.config.getoption("--rewrite-golden"):
+        rewrite(root, found)
+    assert found == {path.relative_to(root).as_posix(): path.read_text() for path in files_of(root)}
+
+
+def begun(prepared: workflow.Prepared, live: MemoryCluster) -> Iterator[tuple[str, str]]:
+    """Yield what a new site comes to on a new cluster, and apply it."""
+    yield from ((f"files/{name}", text) for name, text in prepared.rendered.files.items())
+    plan = workflow.make_plan(prepared, live, prune=False)
+    yield "plan.txt", plan_text.text(plan, plain)
+    judge(plan, Limits())
+    for _ in workflow.carry_out(plan, prepared, live):
+        pass
+    assert workflow.make_plan(prepared, live, prune=False).changes == ()
+
+
+def files_of(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_file()]
 
 
 def outputs(root: Path) -> list[Path]:
