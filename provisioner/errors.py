@@ -15,6 +15,7 @@ ProvisionError                exit 1   something the user must read
 │   ├── Garbled                    1   an answer that cannot be understood
 │   ├── Moved                      4   the object is not what it was when this was planned
 │   └── WrongVersion               1   tctl or cluster too old, too far apart, or not as promised
+├── Unresolved                     1   a value that the site refers to is not to be had here
 ├── NotApplied                     1   an apply that did not reach its end
 ├── Refused                        3   a limit, a conflict, a protected object, a failing test
 └── Stale                          4   the live state is not what was approved
@@ -132,6 +133,10 @@ class Moved(ClusterError):
 
 class WrongVersion(ClusterError):
     """tctl or the cluster is too old, too far apart, or not what the site says."""
+
+
+class Unresolved(ProvisionError):
+    """A value that the site refers to is not to be had on this machine."""
 
 
 class NotApplied(ProvisionError):

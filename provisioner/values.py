@@ -106,6 +106,18 @@ class Secret:
         return hash(self._value)
 
 
+def secrets(value: Plain) -> Iterator[Secret]:
+    """Yield every secret in a plain value, in order."""
+    if isinstance(value, Secret):
+        yield value
+    elif is_mapping(value):
+        for item in value.values():
+            yield from secrets(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from secrets(item)
+
+
 def _as_json(value: object) -> Plain:
     if isinstance(value, Mapping):
         return dict(value)

@@ -20,9 +20,11 @@ from provisioner.checks import severity
 from provisioner.checks.acceptance import Test
 from provisioner.checks.alone import judge_alone, raised, told
 from provisioner.cluster.port import Cluster, Scope, WritableCluster
+from provisioner.cluster.references import Resolving
 from provisioner.cluster.resource import Resource, resource
 from provisioner.effort import Phase, Tell, unheard
 from provisioner.errors import Place, Problem, SiteError
+from provisioner.planning import lookups
 from provisioner.planning.adoption import adoption
 from provisioner.planning.desired import Declared, Desired, Excepting
 from provisioner.planning.inputs import inputs
@@ -35,6 +37,7 @@ from provisioner.site.model import Site
 from provisioner.site.redaction import excerpted
 from provisioner.site.subtract import matches
 from provisioner.system import files
+from provisioner.system.lookup import look_up
 from provisioner.templating.templates import Templates
 from provisioner.text.source import Document
 from provisioner.tools import pinned
@@ -84,10 +87,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A cluster as it was found, as far as a site is concerned."""
+    """A cluster as it was found, as far as a site is concerned, and what could not be told of it."""
 
     info: ClusterInfo
     live: tuple[Resource, ...]
+    problems: tuple[Problem, ...] = ()
 
 
 def check(path: Path, data: bytes | None = None) -> Checked:
@@ -205,14 +209,15 @@ def look(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Seen:
     """Read what a plan needs to know. Raises WrongVersion before it reads, and ClusterError."""
     info = cluster.info()
     gate(info, prepared.site)
-    live = cluster.read(scope(prepared, prune=prune))
-    return Seen(info, tuple(resource(body) for body in live))
+    found = map(resource, cluster.read(scope(prepared, prune=prune)))
+    return Seen(info, *lookups.recognise(found, prepared.rendered.resources, look_up))
 
 
 def plan_for(prepared: Prepared, seen: Seen, *, prune: bool, only: Collection[Key] = ()) -> Plan:
     """Plan from what was seen. Raises WrongVersion for a copy downgraded for an older tctl."""
     made = plan(_desired(prepared), seen.live, seen.info, prune=prune, only=only)
-    unmet = excerpted(severity.adjusted(prepared.site, made.problems), prepared.document)
+    found = (*made.problems, *seen.problems, *lookups.lacking(made.changes, look_up))
+    unmet = excerpted(severity.adjusted(prepared.site, found), prepared.document)
     return replace(made, problems=(*prepared.warnings, *unmet), inputs=prepared.inputs)
 
 
@@ -224,7 +229,8 @@ def make_adoption(
     seen = look(prepared, cluster, prune=False)
     tell(Phase("planning"))
     made = adoption(_desired(prepared), seen.live, seen.info, wish)
-    return replace(made, problems=prepared.warnings, inputs=prepared.inputs)
+    doubts = excerpted(severity.adjusted(prepared.site, seen.problems), prepared.document)
+    return replace(made, problems=(*prepared.warnings, *doubts), inputs=prepared.inputs)
 
 
 def carry_out(
@@ -235,12 +241,17 @@ def carry_out(
     pauses: Sequence[float] = (),
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Event]:
-    """Apply a judged plan and read back what became of it. Raises what `execution` does."""
+    """Apply a judged plan and read back what became of it.
+
+    Raises what `execution` does, and Unresolved where a value to be written is not to be had here.
+    """
+    lookups.require(made.changes, look_up)
     if made.adoption is not None:
         replan = partial(make_adoption, prepared, cluster, made.adoption)
     else:
         replan = partial(make_plan, prepared, cluster, prune=made.prune, only=made.only)
-    return execution.carry_out(made, cluster, replan, pauses=pauses, sleep=sleep)
+    resolving = Resolving(cluster, look_up)
+    return execution.carry_out(made, resolving, replan, pauses=pauses, sleep=sleep)
 
 
 def scope(prepared: Prepared, *, prune: bool) -> Scope:

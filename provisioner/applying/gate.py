@@ -37,7 +37,7 @@ def needs(site: Site) -> Iterator[tuple[str, str]]:
             continue
         if server.app.uri and server.app.uri.startswith(("mcp+http", "mcp+sse")):
             yield "18.3", f"the remote address of MCP server {name}"
-        if any(_ID_TOKEN.search(header.value) for header in server.app.headers):
+        if any(_ID_TOKEN.search(header.value.text or "") for header in server.app.headers):
             yield "18.6.5", f"{{{{internal.id_token}}}} in the headers of MCP server {name}"
     for name, bot in site.bots.items():
         if bot.description:

@@ -94,9 +94,10 @@ def _protected(plan: Plan) -> Iterator[ProvisionError]:
         if change.op is Op.ADOPT and SITE_LABEL not in labels(change.before):
             continue
         if labels(change.before).get(PROTECTED_LABEL) == "true" and not _only_unprotects(change):
+            there = f" in site {labels(change.before)[SITE_LABEL]}" if change.op is Op.ADOPT else ""
             yield Refused(
                 f"protected: {change.key} would be {_DONE[change.op]}",
-                hint="apply `protected: false` alone first, then this change",
+                hint=f"apply `protected: false` alone{there} first, then this change",
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from provisioner.change import Key
@@ -15,11 +15,15 @@ from provisioner.values import Body, Plain, canonical_json, freeze, sha256
 
 @dataclass(frozen=True)
 class Resource:
-    """One document, desired or live: what it is called, what it says, where in the site it stands."""
+    """One document, desired or live: what it is called, what it says, where in the site it stands.
+
+    `read` is the document as the cluster gave it, where `body` says something of it in other words.
+    """
 
     key: Key
     body: Body
     at: Place | None = None
+    read: Body | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def _canonical(self) -> dict[str, Plain]:
@@ -35,6 +39,11 @@ class Resource:
         """The canonical form of the body, frozen."""
         form: Body = freeze(self._canonical)
         return form
+
+    @property
+    def as_read(self) -> Body:
+        """The document as the cluster gave it, word by word."""
+        return self.body if self.read is None else self.read
 
     @property
     def labels(self) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from provisioner.cluster.canonical import canonical
 from provisioner.cluster.port import Verb, Write
 from provisioner.errors import Moved
 from provisioner.text.terminal import visible
-from provisioner.values import Body, differing
+from provisioner.values import Body, differing, secrets
 
 _SHOWN: Final = 5
 _AGAIN: Final = "plan again, and look at what somebody else has done"
@@ -42,7 +42,9 @@ def is_same(one: Body, two: Body) -> bool:
     """Whether two live documents of one name say the same."""
     if (revision := revision_of(one)) and revision == revision_of(two):
         return True
-    return not any(True for _ in differing(canonical(one), canonical(two)))
+    if any(True for _ in differing(canonical(one), canonical(two))):
+        return False
+    return tuple(secrets(one)) == tuple(secrets(two))  # whose canonical forms are all the same
 
 
 def revision_of(body: Body) -> str:

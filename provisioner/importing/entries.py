@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 from provisioner.change import Key
 from provisioner.cluster.kinds import PROTECTED_LABEL
+from provisioner.cluster.references import is_concealed
 from provisioner.cluster.resource import Resource
 from provisioner.errors import ProvisionError
 from provisioner.planning.impact import served_app
 from provisioner.site.raw import WORDS
 from provisioner.text import units
-from provisioner.values import Plain, Secret, thaw
+from provisioner.values import Plain, is_mapping, thaw
 
 COLLECTIONS: Final[Mapping[str, str]] = {"role": "roles", "app": "mcp_servers", "bot": "bots"}
 _NOT_OURS_TO_WRITE: Final = ("provisioner/", "teleport.dev/", "teleport.internal/")
@@ -45,6 +47,13 @@ class Entry:
     def path(self) -> tuple[str, str]:
         """Where the entry stands in a site."""
         return COLLECTIONS[self.key.kind], self.key.name
+
+    @property
+    def referred(self) -> tuple[tuple[str, str], ...]:
+        """The headers whose values a site cannot hold: name of the header, and of the variable."""
+        headers = (self.says.get("app") or {}).get("headers", ())
+        values = ((each["name"], each["value"]) for each in headers)
+        return tuple((name, value["env"]) for name, value in values if is_mapping(value))
 
 
 def entry_of(live: Resource) -> Entry:
@@ -103,15 +112,22 @@ def _role(form: dict[str, Any], spec: dict[str, Any]) -> dict[str, Plain]:
     return {**own_version, **_sorted_below(entry)}
 
 
-def _app(_form: dict[str, Any], spec: dict[str, Any]) -> dict[str, Plain]:
+def _app(form: dict[str, Any], spec: dict[str, Any]) -> dict[str, Plain]:
     app = _in_words("app", spec)
+    taken: set[str] = set()
     for header in app.get("headers", ()):
-        if isinstance(header.get("value"), Secret):
-            raise Inexpressible(
-                f"header {header.get('name')} holds a literal value, which cannot stand in a site",
-                hint="use a template of Teleport, such as {{internal.id_token}}, and import it again",
-            )
+        if is_concealed(header.get("value")):
+            header["value"] = {"env": _variable(form["metadata"]["name"], header["name"], taken)}
     return {"app": _sorted_below(app)}
+
+
+def _variable(app: str, header: str, taken: set[str]) -> str:
+    """Return the name of an environment variable for the value of a header, another one each time."""
+    base = re.sub(r"[^A-Z0-9]+", "_", f"{app}_{header}".upper()).strip("_")
+    base = f"MCP_{base}" if base[0].isdigit() else base
+    name = next(each for n in count(1) if (each := base if n == 1 else f"{base}_{n}") not in taken)
+    taken.add(name)
+    return name
 
 
 def _bot(_form: dict[str, Any], spec: dict[str, Any]) -> dict[str, Plain]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from provisioner.change import Key
 from provisioner.checks import severity
+from provisioner.cluster.references import trusted
 from provisioner.cluster.resource import Resource, equal
 from provisioner.errors import Problem, SiteError
 from provisioner.importing.choice import Choice, Left
@@ -175,7 +176,8 @@ def _unequal(
     for entry in entries:
         if entry.live.key.kind == "app_server":
             continue  # of what others serve, a site says the labels alone
-        one, two = anybodys(entry.live), anybodys(rendered[entry.key])
+        wanted = rendered[entry.key]
+        one, two = anybodys(trusted(entry.live, wanted)), anybodys(wanted)
         if not equal(one, two):
             paths = [field.path for field in differences(entry.key.kind, one, two)]
             more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""

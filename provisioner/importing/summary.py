@@ -27,6 +27,7 @@ def summary(
     ]
     yield f"Imported {', '.join(counts) or 'nothing'}."
     yield from _static(written)
+    yield from _referred(written)
     yield from _in_scope(written, site)
     yield from _left(left)
     if other_apps:
@@ -51,6 +52,14 @@ def _static(written: Iterable[Entry]) -> Iterator[str]:
     names = [entry.key.name for entry in written if entry.live.key.kind == "app_server"]
     if names:
         yield f"without `app:`, since an agent's own configuration has it: {_listed(names)}"
+
+
+def _referred(written: Iterable[Entry]) -> Iterator[str]:
+    """Yield what has to be set before the plan can compare it; the value itself is nowhere here."""
+    for entry in written:
+        for header, variable in entry.referred:
+            name = visible(header)
+            yield f"a secret: header {name} of {entry.key} is read from {variable}: set it to the value of now"
 
 
 def _in_scope(written: Iterable[Entry], site: Site) -> Iterator[str]:

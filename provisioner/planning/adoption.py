@@ -102,15 +102,16 @@ def _of_another(wanted: Resource, live: Resource, wish: Adoption) -> Change:
 
 
 def _adopt(wanted: Resource, live: Resource, site: str, other: str) -> Change:
-    ours = resource(with_label(_writable(live.body), SITE_LABEL, site))
+    ours = resource(with_label(live.body, SITE_LABEL, site))
+    written = with_label(_writable(live.as_read), SITE_LABEL, site)
     said = [f"although {other}"] if other else []
     return Change(
         Op.ADOPT,
         live.key,
         before=live.form,
         after=ours.form,
-        write=ours.body,
-        live=live.body,
+        write=written,
+        live=live.as_read,
         fields=differences(live.key.kind, live.form, ours.form),
         at=wanted.at,
         cause="site",

@@ -7,6 +7,7 @@ from typing import Final
 
 from provisioner.change import Cause, Change, Field, Op
 from provisioner.cluster.kinds import APPLIED_LABEL, KINDS, Path, is_set
+from provisioner.cluster.references import trusted
 from provisioner.cluster.resource import Resource, applied_hash, equal, labels, without_labels
 from provisioner.values import EMPTY, Body, Plain, freeze
 
@@ -59,7 +60,7 @@ def served(wanted: Resource, server: Resource) -> Change | None:
 
 def delete(live: Resource) -> Change:
     """Return the deletion of a live resource that the site no longer names."""
-    return Change(Op.DELETE, live.key, before=live.form, live=live.body, cause="site")
+    return Change(Op.DELETE, live.key, before=live.form, live=live.as_read, cause="site")
 
 
 def compare(wanted: Resource, live: Resource, site: str) -> Change | None:
@@ -132,7 +133,7 @@ def _update(wanted: Resource, live: Resource) -> Change | None:
         before=live.form,
         after=written.form,
         write=written.body,
-        live=live.body,
+        live=live.as_read,
         fields=differences(wanted.key.kind, live.form, written.form),
         at=wanted.at,
         cause=_cause(written, live),
@@ -170,14 +171,19 @@ def _carrying(wanted: Resource, live: Resource) -> Resource:
 
 
 def _cause(written: Resource, live: Resource) -> Cause:
-    """Say who moved since the last apply, by the hash that it left behind."""
+    """Say who moved since the last apply, by the hash that it left behind.
+
+    Where all that differs is a value that the site only refers to, either may have moved.
+    """
     applied = live.labels.get(APPLIED_LABEL)
     if applied is None:
         return "unknown"
-    cluster_moved = applied != applied_hash(live.form)
+    cluster_moved = applied != applied_hash(trusted(live, written).form)
     site_moved = applied != applied_hash(written.form)
     if cluster_moved and site_moved:
         return "both"
+    if not cluster_moved and not site_moved:
+        return "unknown"
     return "cluster" if cluster_moved else "site"
 
 

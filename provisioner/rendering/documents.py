@@ -8,8 +8,9 @@ from provisioner.change import Key
 from provisioner.cluster.kinds import PROTECTED_LABEL, SITE_LABEL
 from provisioner.errors import Place
 from provisioner.site import raw
+from provisioner.site.apps import App, HeaderValue
 from provisioner.site.joins import IamJoin, Join, OtherJoin, SecretJoin, token_name
-from provisioner.site.model import App, Bot, Deny, Entry, Role, Site
+from provisioner.site.model import Bot, Deny, Entry, Role, Site
 from provisioner.site.subtract import remaining
 from provisioner.text import units
 from provisioner.values import Plain
@@ -81,12 +82,17 @@ def _app(app: App) -> Mapping[str, Plain]:
         "command": app.command,
         "args": app.args,
         "run_as_host_user": app.run_as_host_user,
-        "headers": [{"name": header.name, "value": header.value} for header in app.headers],
+        "headers": [{"name": header.name, "value": _value(header.value)} for header in app.headers],
         "insecure_skip_verify": app.insecure_skip_verify,
         "extra_mcp": raw.at(app.spec, ("mcp",)),
         "extra_rewrite": raw.at(app.spec, ("rewrite",)),
         "extra_spec": raw.without(app.spec, "mcp", "rewrite"),
     }
+
+
+def _value(value: HeaderValue) -> Plain:
+    """Return the text of a header, or the reference that stands for it until it is written."""
+    return value.text or value.model_dump(exclude_none=True)
 
 
 def _bot(name: str, bot: Bot, site: str) -> Mapping[str, Plain]:

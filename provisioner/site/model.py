@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from provisioner.site.apps import App
 from provisioner.site.fields import (
     Day,
     Directory,
@@ -67,28 +68,6 @@ class Teleport(Strict):
     proxy: HostPort
     version: TeleportVersion | None = None
     tsh: Directory | None = None
-
-
-class Header(Strict):
-    """One HTTP header that Teleport adds on the way to a remote MCP server."""
-
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")]
-    value: Filled
-
-
-class App(Strict):
-    """An MCP server that we register in Teleport: a command on the agent, or a remote address.
-
-    `spec` is the rest of the document's spec, as it is.
-    """
-
-    command: Filled | None = None
-    args: Many[Text] = ()
-    run_as_host_user: Filled | None = None
-    uri: Filled | None = None
-    headers: Many[Header] = ()
-    insecure_skip_verify: bool = False
-    spec: Map[str, Plain] = Field(default_factory=nothing)
 
 
 class Entry(Strict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -15,6 +16,11 @@ from provisioner.values import Plain
 Path = tuple[Step, ...]
 
 _STARS: Final = "***"
+_REFERENCES: Final = {
+    "env": re.compile(r"[A-Z_][A-Z0-9_]*"),
+    "file": re.compile(r"/\S*"),
+    "prefix": re.compile(r"[A-Za-z][A-Za-z0-9-]{0,19} "),
+}
 _SECRET_KEYS: Final = frozenset(
     {"registration_secret", "initial_join_secret", "password", "secret"}
 )
@@ -91,8 +97,16 @@ def _is_secret(value: Plain, path: Path) -> bool:
     if path[-2:-1] == ("headers",):
         return not isinstance(value, dict)
     if path[-3:-2] == ("headers",):
-        return path[-1] == "value"
+        return path[-1] == "value" and not isinstance(value, dict)
+    if path[-4:-3] == ("headers",):
+        return not _is_plain_reference(value, path[-1])
     return path[-1:] != () and path[-1] in _SECRET_KEYS and not isinstance(value, dict | list)
+
+
+def _is_plain_reference(value: Plain, word: Step) -> bool:
+    """Whether a word of a reference says what it should, and nothing that may be the value itself."""
+    known = _REFERENCES.get(str(word))
+    return known is not None and isinstance(value, str) and known.fullmatch(value) is not None
 
 
 def _excerpt(layer: Document, at: Place, hidden: Iterable[Place]) -> str:

@@ -242,6 +242,10 @@ _PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     r"^[a-z0-9][a-z0-9.-]{0,252}$": ("this cannot be the name of a Kubernetes secret", ""),
     r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$": ("this is not an HTTP header name", ""),
+    r"^[A-Za-z][A-Za-z0-9-]{0,19} $": (
+        "a prefix is the name of a scheme and a space",
+        'write "Bearer "; the value itself is in the variable or in the file',
+    ),
 }
 
 TEXTS: Final[Mapping[str, Describe]] = {

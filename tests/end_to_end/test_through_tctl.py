@@ -157,3 +157,25 @@ def test_a_cluster_is_brought_in(provision: Provision, tmp_path: Path) -> None:
     )
     planned = provision("plan", "--prune", "--detailed-exitcode")
     assert (planned.returncode, "No changes." in planned.stdout) == (0, True), planned.stdout
+
+
+def test_a_secret_header(provision: Provision, tmp_path: Path) -> None:
+    """tctl is given the value itself, on stdin; nobody else is, and a change of it is followed."""
+    (tmp_path / "key").write_text("hunter2\n")
+    (tmp_path / "site.yaml").write_text(
+        SITE.partition("roles:")[0]
+        + "mcp_servers:\n  web:\n    labels: {env: dev}\n    app:\n      uri: mcp+https://h/mcp\n"
+        + f"      headers: [{{name: K, value: {{file: {tmp_path / 'key'}, prefix: 'Bearer '}}}}]\n"
+    )
+    applied = provision("apply", "--yes", "--report", "report.json")
+    assert applied.returncode == 0, applied.stderr
+    assert '"Bearer hunter2"' in (tmp_path / "state.json").read_text()
+    planned = provision("plan", "--detailed-exitcode", "-o", "plan.json")
+    assert (planned.returncode, "No changes." in planned.stdout) == (0, True)
+    (tmp_path / "key").write_text("hunter3\n")
+    again = provision("apply", "--yes", "--report", "again.json")
+    assert '"Bearer hunter3"' in (tmp_path / "state.json").read_text()
+    told = [text for ran in (applied, planned, again) for text in (ran.stdout, ran.stderr)]
+    told += [(tmp_path / name).read_text() for name in ("report.json", "plan.json", "again.json")]
+    told += [" ".join(words) for words in calls(tmp_path)]
+    assert not any("hunter" in text for text in told)

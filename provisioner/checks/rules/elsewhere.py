@@ -32,6 +32,12 @@ UNPINNED: Final[Rule[object]] = Rule(
     firm=True,
     because="the role would allow what it excepts",
 )
+UNCOMPARED: Final[Rule[object]] = Rule(
+    "PV205", "warning", "value that cannot be compared", _elsewhere
+)
+UNWRITABLE: Final[Rule[object]] = Rule(
+    "PV206", "warning", "value that cannot be written from here", _elsewhere
+)
 FAILED: Final[Rule[object]] = Rule(
     "PV300",
     "error",
@@ -44,4 +50,13 @@ UNDECIDED: Final[Rule[object]] = Rule(
     "PV301", "warning", "access test that cannot be decided", _elsewhere
 )
 
-RULES: Final = (EXTERNAL_ROLE, UNSERVED, OTHER_LABELS, UNPINNED, FAILED, UNDECIDED)
+RULES: Final = (
+    EXTERNAL_ROLE,
+    UNSERVED,
+    OTHER_LABELS,
+    UNPINNED,
+    UNCOMPARED,
+    UNWRITABLE,
+    FAILED,
+    UNDECIDED,
+)

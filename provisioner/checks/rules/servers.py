@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from provisioner.checks.rules._base import Finding, Path, Rule
-from provisioner.site.model import App, Site
+from provisioner.site.apps import App
+from provisioner.site.model import Site
 
 _SCHEMES: Final = ("mcp+http://", "mcp+https://", "mcp+sse+http://", "mcp+sse+https://")
 _OWN: Final = ("teleport.dev/", "teleport.internal/", "provisioner/")
@@ -60,13 +61,29 @@ def _bad_uri(site: Site) -> Iterator[Finding]:
 def _secret_header(site: Site) -> Iterator[Finding]:
     for path, name, app in _apps(site):
         for index, header in enumerate(app.headers):
-            rest = _TEMPLATE.sub("", header.value)
-            if rest == header.value or not _PLAIN_VALUE.fullmatch(rest):
+            if header.value.text is None:
+                continue
+            rest = _TEMPLATE.sub("", header.value.text)
+            if rest == header.value.text or not _PLAIN_VALUE.fullmatch(rest):
                 yield Finding(
                     (*path, "headers", index, "name"),
                     f"MCP server {name}: header {header.name} holds a literal value, which would be "
                     "readable here, in every plan and by whoever may read apps",
-                    'use a template of Teleport, such as "Bearer {{internal.id_token}}"',
+                    'use a template of Teleport, such as "Bearer {{internal.id_token}}", or say where the '
+                    "value is: {env: NAME} or {file: PATH}",
+                )
+
+
+def _header_from_nowhere(site: Site) -> Iterator[Finding]:
+    for path, name, app in _apps(site):
+        for index, header in enumerate(app.headers):
+            value = header.value
+            sources = [each for each in (value.text, value.env, value.file) if each is not None]
+            if len(sources) != 1 or (value.text and value.prefix):
+                yield Finding(
+                    (*path, "headers", index, "name"),
+                    f"MCP server {name}: header {header.name} needs one source for its value",
+                    "write a text, {env: NAME} or {file: PATH}; prefix goes with the last two",
                 )
 
 
@@ -119,6 +136,7 @@ RULES: Final = (
     Rule("PV152", "error", "command settings on a uri", _only_for_commands, firm=True),
     Rule("PV153", "error", "uri that is not MCP", _bad_uri, firm=True),
     Rule("PV154", "error", "literal value in a header", _secret_header, firm=True),
+    Rule("PV195", "error", "header without a source, or with two", _header_from_nowhere, firm=True),
     Rule("PV155", "warning", "certificate not verified", _unverified),
     Rule("PV156", "error", "label that is not yours to write", _own_label, firm=True),
     Rule("PV157", "error", "setting without effect", _ownerless_extras),

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final, NoReturn
 
 from provisioner.change import ClusterInfo
 from provisioner.cluster.port import Scope
 from provisioner.cluster.tctl._base import Tool
-from provisioner.cluster.teleport import Shapes, check_types
+from provisioner.cluster.teleport import Shapes, check_types, concealed
 from provisioner.errors import ClusterError, Denied, Garbled, Missing
 from provisioner.system.process import Result, strip_ansi
 from provisioner.text.terminal import visible
 from provisioner.text.units import YEAR_10000, proto_duration, rfc3339
-from provisioner.values import Body, Plain, Secret, freeze
+from provisioner.values import Body, Plain, freeze
 
 _WIDTH: Final = 4
 _DIRECT: Final = 20
 _TCTL_VERSION: Final = re.compile(r"\bTeleport\b.*?\bv?(\d+\.\d+\S*)")
 _CLUSTER: Final = re.compile(r"^\s*Cluster:?\s+(\S+)", re.MULTILINE)
 _VERSION: Final = re.compile(r"^\s*Version:?\s+v?(\d+\.\d+\S*)", re.MULTILINE)
-
-# Where a live document can hold somebody's secret in clear.
-_HEADERS: Final = ("spec", "rewrite", "headers", "*", "value")
-_SECRETS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
-    "app": (_HEADERS,),
-    "app_server": (("spec", "app", *_HEADERS),),
-    "token": tuple(
-        ("spec", "bound_keypair", "onboarding", name)
-        for name in ("registration_secret", "initial_join_secret")
-    ),
-}
 
 
 def info(tool: Tool) -> ClusterInfo:
@@ -134,7 +123,7 @@ def _bodies(result: Result, kind: str, scope: Scope) -> Iterable[Body]:
         if scope.shows(document):
             _spell(document)
             _require_types(document, shapes, result)
-            body: Body = freeze(_hide(document))
+            body: Body = freeze(concealed(document))
             yield body
 
 
@@ -182,29 +171,9 @@ def _spell(document: dict[str, Plain]) -> None:
         _respell(document["metadata"], "expires", rfc3339)
 
 
-def _hide(document: dict[str, Plain]) -> dict[str, Plain]:
-    """Return `document`, which is changed, with its secrets hidden."""
-    for path in _SECRETS.get(document["kind"], ()):
-        _conceal(document, path)
-    return document
-
-
 def _respell(parent: dict[str, Plain], name: str, spell: Callable[[int], str]) -> None:
     value = parent.get(name)
     if isinstance(value, dict):
         seconds, nanos = value.get("seconds", 0), value.get("nanos", 0)
         if isinstance(seconds, int) and isinstance(nanos, int) and 0 <= seconds < YEAR_10000:
             parent[name] = spell(seconds * 10**9 + nanos)
-
-
-def _conceal(value: Plain, path: tuple[str, ...]) -> Plain:
-    """Return `value` with the text at `path` as a Secret; `*` is every item of a list."""
-    if not path:
-        # What stands in braces is filled in by Teleport, and is no secret.
-        return Secret(value) if isinstance(value, str) and "{{" not in value else value
-    first, *rest = path
-    if first == "*" and isinstance(value, list):
-        return [_conceal(item, tuple(rest)) for item in value]
-    if isinstance(value, dict) and first in value:
-        value[first] = _conceal(value[first], tuple(rest))
-    return value

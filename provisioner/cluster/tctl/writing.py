@@ -39,7 +39,7 @@ from provisioner.errors import (
 )
 from provisioner.system import files
 from provisioner.system.process import Command, Result
-from provisioner.values import Plain, Secret, canonical_json
+from provisioner.values import Plain, Secret, canonical_json, secrets
 
 Spell = Callable[[Sequence[Write]], Command]
 """Returns the call that carries out writes, in order."""
@@ -211,17 +211,6 @@ def _revealed(value: Plain) -> Plain:
     return value
 
 
-def _secrets(value: Plain) -> Iterator[str]:
-    if isinstance(value, Secret):
-        yield value.reveal()
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _secrets(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _secrets(item)
-
-
 def _judge(job: _Job, result: Result) -> tuple[list[Outcome], tuple[Write, ...], _Stop | None]:
     """Return what a call says of itself: outcomes, what to send next, and where a look is needed."""
     first = job.writes[0]
@@ -236,8 +225,8 @@ def _judge(job: _Job, result: Result) -> tuple[list[Outcome], tuple[Write, ...],
     done, left = [Outcome(each.key) for each in job.writes[:named]], job.writes[named:]
     if not left:
         return done, (), None
-    secrets = (secret for each in job.writes for secret in _secrets(each.body))
-    error = failure(result, Rejected if is_stream else ClusterError, secrets)
+    hidden = (secret.reveal() for each in job.writes for secret in secrets(each.body))
+    error = failure(result, Rejected if is_stream else ClusterError, hidden)
     if isinstance(
         error, Exists | Missing | Moved
     ):  # it is about what was there before: no look helps
@@ -288,6 +277,7 @@ def _has_arrived(write: Write, live: Mapping[Key, Resource]) -> bool:
         return (write.verb is Verb.DELETE) == (found is None)
     if write.verb in _DOCUMENTS:
         same_kind = write.body.get("kind") == write.key.kind
-        return same_kind and equal(canonical(write.body), found.form)
+        is_same = same_kind and equal(canonical(write.body), found.form)
+        return is_same and tuple(secrets(write.body)) == tuple(secrets(found.body))
     held, wanted = set(found.roles), set(write.roles)
     return wanted == held if write.verb is Verb.SET_ROLES else wanted <= held

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from provisioner.values import Body, Plain, Secret, freeze, thaw
 
+_TEMPLATE: Final = re.compile(r"\{\{[^{}]*\}\}")
+_SCHEME: Final = re.compile(r"\s*(?:Bearer|Basic|Token)?\s*", re.IGNORECASE)
 _HEADERS: Final = ("spec", "rewrite", "headers", "*", "value")
 _PATHS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "app": (_HEADERS,),
     "app_server": (("spec", "app", *_HEADERS),),
     "token": (
         ("spec", "bound_keypair", "onboarding", "registration_secret"),
+        ("spec", "bound_keypair", "onboarding", "initial_join_secret"),
         ("status", "bound_keypair", "registration_secret"),
     ),
 }
@@ -41,11 +45,16 @@ def revealed(value: Plain) -> Plain:
     return value
 
 
+def _is_template(value: str) -> bool:
+    """Whether Teleport fills in all of a value but the name of a scheme, so that it is no secret."""
+    rest = _TEMPLATE.sub("", value)
+    return rest != value and _SCHEME.fullmatch(rest) is not None
+
+
 def _conceal(value: Plain, path: tuple[str, ...]) -> Plain:
     """Hide the text at `path` inside `value`; `*` is every item of a list."""
     if not path:
-        # What stands in braces is filled in by Teleport, and is no secret.
-        return Secret(value) if isinstance(value, str) and "{{" not in value else value
+        return Secret(value) if isinstance(value, str) and not _is_template(value) else value
     if path[0] == "*" and isinstance(value, list):
         return [_conceal(item, path[1:]) for item in value]
     if isinstance(value, dict) and path[0] in value:

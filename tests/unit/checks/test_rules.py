@@ -86,6 +86,13 @@ BROKEN: Final[tuple[tuple[str, str], ...]] = (
     ("PV153", APP % "uri: ▸'https://x/'"),
     ("PV154", APP % "uri: 'mcp+https://x/', headers: [{name: ▸A, value: 'Bearer x'}]"),
     ("PV154", APP % "uri: 'mcp+http://x', headers: [{name: ▸A, value: 'x {{external.y}}'}]"),
+    ("PV195", APP % "uri: 'mcp+https://x/', headers: [{name: ▸A, value: {}}]"),
+    ("PV195", APP % "uri: 'mcp+https://x/', headers: [{name: ▸A, value: {env: B, file: /c}}]"),
+    (
+        "PV195",
+        APP
+        % "uri: 'mcp+https://x/', headers: [{name: ▸A, value: {text: '{{internal.jwt}}', prefix: 'Bearer '}}]",
+    ),
     ("PV155", APP % "uri: 'mcp+https://x/', ▸insecure_skip_verify: true"),
     ("PV156", ROLE % "labels: {▸provisioner/site: mine}"),
     ("PV156", BOT % "labels: {▸teleport.internal/x: y}"),
@@ -164,6 +171,7 @@ SOUND: Final[tuple[tuple[str, str], ...]] = (
     ("PV150 PV151 PV152", APP % "command: x, run_as_host_user: y, args: [z]"),
     ("PV150 PV153", APP % "uri: 'mcp+sse+https://x/'"),
     ("PV154", APP % "uri: 'mcp+https://x/', headers: [{name: A, value: 'Bearer {{ internal.id_token }}'}]"),
+    ("PV154 PV195", APP % "uri: 'mcp+https://x/', headers: [{name: A, value: {env: B, prefix: 'Bearer '}}]"),
     ("PV156", ROLE % "labels: {team: a, example.com/provisioner: b}"),
     ("PV157", APP % "uri: 'mcp+https://x/'"),
     ("PV170 PV171 PV173 PV174", ID % "path: /a, readers: [{user: x}], credential_ttl: 2h, renewal_interval: 1h"),

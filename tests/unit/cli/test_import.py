@@ -126,13 +126,13 @@ def test_a_bad_name_for_a_new_site(run: Run, foreign: str) -> None:
 
 
 def test_no_secret_in_any_output(run: Run, foreign: str, tmp_path: Path) -> None:
-    """A literal header value is in no output and no file: its app is left out with the reason."""
+    """A literal header value is in no output and no file: the site says where it shall be found."""
     headers = [{"name": "X-Api-Key", "value": "hunter2"}]
     secret = app("secret", uri="mcp+https://h/mcp", rewrite={"headers": headers})
     give(LocalCluster(tmp_path / "cluster.db"), secret)
     ran = run("import", "-o", "site.yaml", "--cluster", foreign)
     assert ran.code == 0
-    assert "app/secret: header X-Api-Key holds a literal value" in ran.err
+    assert "header X-Api-Key of app/secret is read from SECRET_X_API_KEY: set it" in ran.err
     dry = run("import", "-o", "other.yaml", "--dry-run", "--cluster", foreign)
     for text in (ran.out, ran.err, dry.out, dry.err, (tmp_path / "site.yaml").read_text()):
         assert "hunter2" not in text

@@ -421,7 +421,7 @@ class TestUnlistedRoles:
 class TestWriteDocuments:
     def test_all_kinds_arrive_and_read_back_equal(self, fake: Fake) -> None:
         """What was created, then updated, is what the site says; the deleted is gone."""
-        bodies = [role("r"), app("a", "x {{y}}"), bot("b", "r"), token("t")]
+        bodies = [role("r"), app("a", "Bearer {{y}}"), bot("b", "r"), token("t")]
         assert failed(fake.write(*(write(Verb.CREATE, body) for body in bodies))) == {}
         for body in bodies:
             body["metadata"]["labels"] = {"team": "ml"}

@@ -6,7 +6,6 @@ import pytest
 
 from provisioner.cluster.resource import resource
 from provisioner.importing.entries import Inexpressible, entry_of
-from provisioner.values import Secret
 from tests.foreign import EXPRESSIBLE, app, bot, live, populated, reading, role
 
 LIVE = {str(each.key): each for each in live(populated(*EXPRESSIBLE))}
@@ -95,10 +94,6 @@ def test_a_server_of_an_agent() -> None:
         (role("Old_Style", allow=reading()), "its name cannot stand in a site"),
         (role("x" * 64, allow=reading()), "its name cannot stand in a site"),
         (role("ancient", "v5", allow=reading()), "a site has no roles of version v5"),
-        (
-            app("a", uri="mcp+https://h", rewrite={"headers": [{"name": "K", "value": Secret("hunter2")}]}),
-            "header K holds a literal value, which cannot stand in a site",
-        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_said(body: dict[str, Any], reason: str) -> None:
