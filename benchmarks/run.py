@@ -111,7 +111,7 @@ def client_files(root: Path, runs: int) -> Iterator[tuple[str, str, str]]:
         locate = prepared.document.key_place
         for name, template, at, context in machine_files(prepared.site, locate, lambda _: ()):
             if name.startswith("clients/"):
-                yield templates.render(template, context, entry=at)
+                yield templates.render(template, context(), entry=at)
 
     found = []
     for _ in range(runs):

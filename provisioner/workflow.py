@@ -131,6 +131,7 @@ def examine(path: Path, templates: Templates, tell: Tell = unheard) -> Checked:
         return checked
     try:
         prepared = _prepared(checked, path, templates, tell)
+        _ = prepared.rendered.files  # whatever fails is found here, not when it is written
     except SiteError as error:
         return Checked(None, checked.document, error.problems)
     tell(Phase("testing access"))

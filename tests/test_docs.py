@@ -174,10 +174,10 @@ def told() -> Iterator[tuple[str, set[str]]]:
         prepared = workflow.prepare(ROOT / path, TEMPLATES)
         for key, _, context in documents(prepared.site, prepared.document.key_place):
             yield KINDS[key.kind].template, set(context)
-        for _, template, _, context in machine_files(
+        for _, template, _, tell in machine_files(
             prepared.site, prepared.document.key_place, lambda _bot: ()
         ):
-            yield template, set(context)
+            yield template, set(tell())
 
 
 def test_what_templates_are_told_is_documented() -> None:

@@ -21,8 +21,8 @@ Reach = Callable[[str], tuple[str, ...]]
 
 _FACTS: Final = tuple(field.name for field in fields(Connection))
 
-MachineFile = tuple[str, str, Callable[[], Place], Mapping[str, Plain]]
-"""Its path, its template, what finds the site entry behind it, and what the template is told."""
+MachineFile = tuple[str, str, Callable[[], Place], Callable[[], Mapping[str, Plain]]]
+"""Its path, its template, what finds the site entry behind it, and what tells the template."""
 
 
 def machine_files(site: Site, locate: Locate, reach: Reach) -> Iterator[MachineFile]:
@@ -37,7 +37,7 @@ def machine_files(site: Site, locate: Locate, reach: Reach) -> Iterator[MachineF
         for number, join in enumerate(bot.join or (None,)):
             # No name holds a dot, so that this is never the file of another bot.
             suffix = f".{join.name or join.method.replace('_', '-')}" if join and number else ""
-            context = _tbot(site, name, bot, bot.identity, join)
+            context = partial(_tbot, site, name, bot, bot.identity, join)
             yield f"tbot/{name}{suffix}.yaml", "tbot/tbot.yaml.j2", at, context
         yield from _client_files(site, name, bot, locate, reach)
 
@@ -93,15 +93,22 @@ def _client_files(
 ) -> Iterator[MachineFile]:
     at = partial(locate, ("bots", name, "clients"))
     for kind in dict.fromkeys(client.format for client in bot.clients):
-        entries = [
-            entry
+        context = partial(_connections, site, name, bot, kind, reach)
+        for layout in _layouts(kind):
+            yield f"clients/{name}/{layout.file}", layout.template, at, context
+
+
+def _connections(
+    site: Site, name: str, bot: Bot, kind: ClientFormat, reach: Reach
+) -> Mapping[str, Plain]:
+    return {
+        "connections": [
+            _connection(site, bot, client, server)
             for client in bot.clients
             if client.format == kind
             for server in client.servers or reach(name)
-            for entry in [_connection(site, bot, client, server)]
         ]
-        for layout in _layouts(kind):
-            yield f"clients/{name}/{layout.file}", layout.template, at, {"connections": entries}
+    }
 
 
 def _layouts(kind: ClientFormat) -> tuple[Layout, ...]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property, partial
+from types import MappingProxyType
 from typing import Final
 
 from provisioner.change import Key
@@ -29,19 +30,39 @@ from provisioner.values import EMPTY, Body, Plain, freeze, is_mapping
 _DIRECTORIES: Final = {"role": "roles", "app": "apps", "bot": "bots", "token": "tokens"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rendered:
-    """What a site comes to: resources for the cluster, and every file by its relative path."""
+    """What a site comes to: resources for the cluster, and every file by its relative path.
+
+    `documents` are the files of the cluster, `machines` makes those of the bots' machines.
+    """
 
     resources: tuple[Resource, ...]
-    files: Mapping[str, str]
+    documents: Mapping[str, str]
+    machines: Mapping[str, Callable[[], str]]
+
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        """All files by path. Raises SiteError with a problem for every template that fails."""
+        files, problems = dict(self.documents), list[Problem]()
+        for path, make in self.machines.items():
+            try:
+                files[path] = make()
+            except SiteError as error:
+                problems.extend(error.problems)
+        if problems:
+            raise SiteError(tuple(problems))
+        found: Mapping[str, str] = freeze(files)
+        return found
 
 
 def render(site: Site, templates: Templates, locate: Locate) -> Rendered:
-    """Render every document and file of `site`.
+    """Render every document of `site`, and its machine files as far as templates of others write them.
 
-    `locate` gives the place of a path in the site, for errors. Raises SiteError with a problem for
-    every template that fails or writes something else than it was asked for.
+    A plan wants no machine files, and our own templates write all that a site can say; so these
+    are rendered when they are asked for. `locate` gives the place of a path in the site, for
+    errors. Raises SiteError with a problem for every template that fails or writes something else
+    than it was asked for.
     """
     problems: list[Problem] = []
     files: dict[str, str] = {}
@@ -54,17 +75,29 @@ def render(site: Site, templates: Templates, locate: Locate) -> Rendered:
             problems.extend(error.problems)
         else:
             files[f"{_DIRECTORIES[key.kind]}/{key.name}.yaml"] = text
-    for path, template, find, context in machine_files(site, locate, _reach(site, resources)):
-        if path in files:
+    machines: dict[str, Callable[[], str]] = {}
+    for path, template, find, tell in machine_files(site, locate, _reach(site, resources)):
+        if path in machines:
             problems.append(_written_twice(path, find()))
             continue
+        machines[path] = partial(_machine_file, templates, template, find, tell)
         try:
-            files[path] = templates.render(template, context, entry=find)
+            if not templates.is_ours(template):
+                machines[path]()
         except SiteError as error:
             problems.extend(error.problems)
     if problems:
         raise SiteError(tuple(problems))
-    return Rendered(tuple(resources), freeze(files))
+    return Rendered(tuple(resources), freeze(files), MappingProxyType(machines))
+
+
+def _machine_file(
+    templates: Templates,
+    template: str,
+    find: Callable[[], Place],
+    context: Callable[[], Mapping[str, Plain]],
+) -> str:
+    return templates.render(template, context(), entry=find)
 
 
 def _reach(site: Site, resources: list[Resource]) -> Callable[[str], tuple[str, ...]]:

@@ -61,10 +61,11 @@ class Templates:
     """Compiled templates, by file name such as `teleport/role.yaml.j2`."""
 
     _shelf: _Shelf
+    _ours: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, texts: Mapping[str, str], *, proven: Collection[str] = ()) -> Templates:
-        """Check and compile `texts`, given by file name; those in `proven` when first used.
+        """Check and compile `texts`, given by file name; those in `proven`, ours, when first used.
 
         A template can include and import those of its own language. Raises SiteError with every
         problem of every template: PV030 syntax, PV031 a value that does not stand on its own,
@@ -80,12 +81,19 @@ class Templates:
         ]
         if problems:
             raise SiteError(tuple(sorted(problems, key=lambda p: p.at or Place(""))))
-        return cls(shelf)
+        return cls(shelf, frozenset(proven))
 
     def also(self, texts: Mapping[str, str]) -> Templates:
         """Return these templates and more. Raises SiteError as `load` does."""
         known = self.texts
-        return Templates.load({**known, **texts}, proven=known.keys() - texts) if texts else self
+        if not texts:
+            return self
+        more = Templates.load({**known, **texts}, proven=known.keys() - texts)
+        return replace(more, _ours=self._ours - texts.keys())
+
+    def is_ours(self, name: str) -> bool:
+        """Say whether a template is one that came proven, and no one else's in its place."""
+        return name in self._ours
 
     @property
     def texts(self) -> Mapping[str, str]:

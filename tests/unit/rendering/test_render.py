@@ -255,3 +255,32 @@ def test_every_failing_entry_is_told() -> None:
     rest = "roles: {a: {}, b: {}}\nbots: {c: {}}"
     found = refusals(rest, role="kind: {{ nothing }}\n", bot="kind: {{ nothing }}\n")
     assert [problem.related[0].column for problem in found] == [9, 16, 8]
+
+
+FAILING = {**TEXTS, "tbot/tbot.yaml.j2": "version: {{ version }}\n"}
+WITH_MACHINE = "bots: {ci: {identity: {path: /opt/machine-id}}, cd: {identity: {path: /opt/other}}}"
+
+
+def test_a_machine_template_of_others_is_tried_at_once() -> None:
+    """A plan finds that a machine file cannot be rendered, though it does not compare it."""
+    with pytest.raises(SiteError) as caught:
+        render(site(WITH_MACHINE), Templates.load(FAILING), document(HEAD + WITH_MACHINE).key_place)
+    assert [problem.code for problem in caught.value.problems] == ["PV035", "PV035"]
+
+
+def test_machine_files_of_ours_are_rendered_when_they_are_asked_for() -> None:
+    """What our own templates write takes no time until somebody wants it; then all problems are told."""
+    templates = Templates.load(FAILING, proven=FAILING)
+    found = render(site(WITH_MACHINE), templates, document(HEAD + WITH_MACHINE).key_place)
+    with pytest.raises(SiteError) as caught:
+        _ = found.files
+    assert [problem.code for problem in caught.value.problems] == ["PV035", "PV035"]
+
+
+def test_a_template_in_place_of_ours_is_no_longer_ours() -> None:
+    """Ours are those that nobody has put another in the place of, however many are added."""
+    templates = Templates.load(TEXTS, proven=TEXTS)
+    more = templates.also({"custom/own.json.j2": "{}", "tbot/tbot.yaml.j2": "version: v2\n"})
+    assert more.is_ours("clients/cursor.json.j2")
+    assert not more.is_ours("custom/own.json.j2")
+    assert not more.is_ours("tbot/tbot.yaml.j2")
