@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Final
 
 from provisioner.rbac.inquiry import Scene
 from provisioner.tools.drift import Comparison, Finding
-from provisioner.tools.lock import PARTS, Tool
-from provisioner.values import Plain, thaw
+from provisioner.tools.lock import PARTS, Pin, Tool
+from provisioner.values import Plain, sha256, thaw
+
+_CONTRACT: Final = ("description", "inputSchema")
 
 
 def as_json(comparisons: Iterable[Comparison], lock: str, scene: Scene | None = None) -> str:
@@ -34,11 +37,26 @@ def _server(comparison: Comparison) -> dict[str, Plain]:
         "pinned_at": pinned.pinned_at if pinned else None,
         "complete": found.complete if found else None,
         "tools": sorted(found.tools) if found else None,
+        "hashes": _hashes(found) if found else None,
         "added": [_finding(each) for each in comparison.added],
         "removed": [_finding(each) for each in comparison.removed],
         "changed": [_finding(each) for each in comparison.changed],
         "unseen": list(comparison.unseen),
     }
+
+
+def _hashes(found: Pin) -> dict[str, Plain]:
+    """Return the hash of each definition, and that of the part of it on which other locks agree."""
+    return {
+        name: {"sha256": tool.sha256, "contract_sha256": _contract(tool)}
+        for name, tool in sorted(found.tools.items())
+    }
+
+
+def _contract(tool: Tool) -> str:
+    """Hash what RugSnare (docs/PIN-SPEC.md, section 3) and mcpseal (hash.py) hash."""
+    parts = {part: tool.definition[part] for part in _CONTRACT if part in tool.definition}
+    return sha256({"name": tool.name, **parts})
 
 
 def _finding(finding: Finding) -> dict[str, Plain]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 
 from provisioner.errors import ProvisionError
@@ -31,6 +32,27 @@ def shown(*comparisons: Comparison, full: bool = False) -> str:
     drifted = any(each.state == "drift" for each in comparisons)
     assert (last == "Granted as in the site. That is all.") is drifted
     return "\n".join(told if drifted else [*told, last])
+
+
+def test_hashes_are_those_of_other_locks() -> None:
+    """As data, a tool has the hash that RugSnare and mcpseal pin, beside that of its whole definition.
+
+    Both hash name, description and inputSchema as JSON with sorted keys and without blanks.
+    """
+    schema = {"type": "object", "properties": {"path": {"type": "string"}}}
+    read = tool(description="Read a f\u00fcle.", inputSchema=schema, annotations={"title": "x"})
+    found = compare("files", None, pin(read), WORLD)
+    (server,) = json.loads(tools_json.as_json([found], "l.yaml"))["servers"]
+    contract = (
+        '{"description":"Read a f\u00fcle.","inputSchema":{"properties":{"path":{"type":"string"}},'
+        '"type":"object"},"name":"read_file"}'
+    )
+    assert server["hashes"] == {
+        "read_file": {
+            "sha256": read.sha256,
+            "contract_sha256": hashlib.sha256(contract.encode()).hexdigest(),
+        }
+    }
 
 
 def test_what_a_server_adds_is_joined_to_roles() -> None:
