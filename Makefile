@@ -5,10 +5,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := .demo
 CLIENTS := .venv-clients
+AUDIT := .venv-audit
 READY  := $(VENV)/.ready
 FUZZ   ?= 100000
 
-.PHONY: demo test lint types unit test-heavy test-clients golden fuzz bench test-browser clean
+.PHONY: demo test lint types unit test-heavy test-clients golden fuzz audit mutation bench test-browser clean
 
 demo: $(READY)
 	@rm -rf $(DEMO) && mkdir $(DEMO)
@@ -48,6 +49,18 @@ test-browser: $(READY)
 fuzz: $(READY)
 	PROVISION_FUZZ=$(FUZZ) $(BIN)/pytest tests/fuzz
 
+# What is known to be wrong with the libraries that are used: asks the advisory database of PyPI.
+audit: $(READY)
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet pip-audit
+	$(AUDIT)/bin/pip-audit --strict --skip-editable --progress-spinner off \
+	  --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
+# Small changes to the code that decides, each of which a test should notice: a sample of 250, at
+# most 40 minutes of one processor. The score is in docs/testing.md.
+mutation: $(READY)
+	$(BIN)/python benchmarks/mutation.py
+
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/access.py
@@ -59,4 +72,4 @@ $(READY): pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) $(AUDIT) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
