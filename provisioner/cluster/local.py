@@ -122,12 +122,13 @@ def _fill(
 ) -> None:
     try:
         with closing(_connect(path)) as db:
-            db.execute("PRAGMA journal_mode = WAL")
             with _transaction(db, "EXCLUSIVE"):
                 for statement in _SCHEMA.split(";")[:-1]:
                     db.execute(statement)
                 db.execute("INSERT INTO cluster VALUES (?, ?)", (name, version))
                 _seed(Teleport(_Documents(db), server), server, documents)
+            # Not before: what is still in the log when it is closed would not get the file's name.
+            db.execute("PRAGMA journal_mode = WAL")
     except sqlite3.Error as error:
         raise FileError(f"{path}: {error}") from error
 

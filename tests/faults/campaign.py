@@ -93,7 +93,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "broken-disk": Fault(fails(errno.EIO), frozenset({0, 1}), reads=True),
     "forbidden": Fault(fails(errno.EACCES), frozenset({0, 1}), reads=True),
     "other-machine": Fault(also("other"), frozenset({0, 1, 4}), alone=False),
-    "same-machine": Fault(also("state"), frozenset({0}), alone=False),
+    "same-machine": Fault(also("state"), frozenset({0, 3}), alone=False),
 }
 
 
@@ -122,7 +122,8 @@ class Campaign:
             hit.append(step)
             return self.fault.act(step, self.root) if len(hit) == number else None
 
-        ended = steps.run(cases.program(self.root, *self.case.argv), self.root, act)
+        grace = 1.0 if self.fault.alone else 60.0
+        ended = steps.run(cases.program(self.root, *self.case.argv), self.root, act, grace=grace)
         if len(hit) < number:
             return None
         step = hit[number - 1]

@@ -53,7 +53,7 @@ _SECCOMP: Final = {"x86_64": 317, "aarch64": 277}
 _SET_MODE_FILTER, _NEW_LISTENER, _NO_NEW_PRIVS = 1, 8, 38
 _ALLOW, _USER_NOTIF = 0x7FFF0000, 0x7FC00000
 _RECV, _SEND, _CONTINUE = 0xC0502100, 0xC0182101, 1
-_CHILD_SUBREAPER, _AT_FDCWD, _GRACE = 36, -100, 1.0
+_CHILD_SUBREAPER, _AT_FDCWD = 36, -100
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _NOTIF, _ANSWER = struct.Struct("=QIIiIQ6Q"), struct.Struct("=QqiI")
 
@@ -88,7 +88,7 @@ Answer = int | None
 class Ending:
     """How a program ended: its exit code, negative after a signal, and the steps that it made.
 
-    `orphans` are the command lines of what it had started and that outlived it by a second; it is
+    `orphans` are the command lines of what it had started and that outlived it by more than its grace; it is
     ended by now.
     """
 
@@ -103,10 +103,11 @@ def run(
     act: Callable[[Step], Answer] = lambda _: None,
     *,
     seconds: float = 60.0,
+    grace: float = 1.0,
 ) -> Ending:
     """Run a program in a fork, and `act` before each step on a file below `root`.
 
-    Raises TimeoutError, with everything ended, if it takes longer than `seconds`.
+    What it has started may outlive it by `grace` seconds. Raises TimeoutError, with everything ended, if it takes longer than `seconds`.
     """
     _LIBC.prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)  # what it leaves behind becomes ours
     ours, theirs = socket.socketpair()
@@ -116,7 +117,7 @@ def run(
             _be(program, theirs)
         theirs.close()
         listener = socket.recv_fds(ours, 1, 1)[1][0]
-    watch = _Watch(listener, pid, root, act, seconds)
+    watch = _Watch(listener, pid, root, act, (seconds, grace))
     try:
         return watch.until_the_end()
     finally:
@@ -133,10 +134,15 @@ class _Watch:
     """One run of a program, from its first step to the end of the last process."""
 
     def __init__(
-        self, listener: int, pid: int, root: Path, act: Callable[[Step], Answer], seconds: float
+        self,
+        listener: int,
+        pid: int,
+        root: Path,
+        act: Callable[[Step], Answer],
+        patience: tuple[float, float],
     ) -> None:
         self._listener, self._pid, self._root, self._act = listener, pid, f"{root}/", act
-        self._deadline = time.monotonic() + seconds
+        self._deadline, self._grace = time.monotonic() + patience[0], patience[1]
         self._steps: list[Step] = []
         self._code: int | None = None
 
@@ -182,7 +188,7 @@ class _Watch:
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
                 if found[0] == self._pid:
                     self._code = os.waitstatus_to_exitcode(found[1])
-                    self._deadline = min(self._deadline, time.monotonic() + _GRACE)
+                    self._deadline = min(self._deadline, time.monotonic() + self._grace)
         except ChildProcessError:
             return False
         return True
