@@ -36,6 +36,11 @@ def sites_argument(function: F) -> F:
     )
 
 
+def named(sites: Sequence[Path]) -> Sequence[Path]:
+    """Return the sites that are meant: the one of `PROVISION_SITE` or `site.yaml` if none is given."""
+    return sites or (Path(os.environ.get("PROVISION_SITE", "site.yaml")),)
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How plans are told: painted how, with which options to apply them, and where all of it is."""
@@ -65,7 +70,7 @@ def make(
     def plan(file: Path) -> Plan:
         return _fresh(_plan(file, reach, templates, prune=prune, only=only), max_age)
 
-    files = sites or (Path(os.environ.get("PROVISION_SITE", "site.yaml")),)
+    files = named(sites)
     if len(files) == 1:
         return {str(files[0]): plan(files[0])}
     found: dict[str, Plan | ProvisionError] = {}

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from provisioner import workflow
 from provisioner.checks.explanation import explain
-from provisioner.cli import _base
+from provisioner.cli import _base, _plans
 from provisioner.cli._exposure import warn
 from provisioner.cli._telling import telling_options
 from provisioner.errors import SiteError
 from provisioner.report import check_junit, check_sarif, explanation
 from provisioner.text import diagnostics
-from provisioner.text.terminal import visible
+from provisioner.text.terminal import Paint, visible
+from provisioner.workflow import Checked
 
 
 @click.command("check", short_help="Judge a site file alone.")
-@_base.site_argument
+@_plans.sites_argument
 @click.option(
     "--format", "layout", type=click.Choice(["text", "json", "github", "sarif", "junit"]),
     default="text",
@@ -32,32 +34,49 @@ from provisioner.text.terminal import visible
 @telling_options
 @_base.color_option
 def command(
-    site: Path, layout: str, key: str | None, templates: Path | None, color: str
+    sites: tuple[Path, ...], layout: str, key: str | None, templates: Path | None, color: str
 ) -> int:  # fmt: skip
     """Judge SITE alone: syntax, keys, names, references, the rules of Teleport, access tests.
 
-    Every problem is shown at once, with its place and the cure. Exit code 1 when there are errors.
+    SITE is site.yaml if none is given; each of several is judged by itself. Every problem is shown
+    at once, with its place and the cure. Exit code 1 when there are errors.
     """
+    given = _plans.named(sites)
     if key is not None:
-        return _explain(site, key, layout, color)
+        if len(given) > 1:
+            raise click.UsageError("--explain is about one SITE")
+        return _explain(given[0], key, layout, color)
+    loaded = _base.load_templates(templates)
     with _base.teller() as telling:
-        checked = workflow.examine(site, _base.load_templates(templates), telling.hear)
-    if checked.document is not None:
-        warn(*map(Path, checked.document.files))
+        found = {site: workflow.examine(site, loaded, telling.hear) for site in given}
+    for checked in found.values():
+        if checked.document is not None:
+            warn(*map(Path, checked.document.files))
+    click.echo(_told(found, layout, color), nl=False)
+    return 1 if any(checked.site is None for checked in found.values()) else 0
+
+
+def _told(found: Mapping[Path, Checked], layout: str, color: str) -> str:
+    """Return what was found in all sites; what has no place is about the first of them."""
+    if layout == "text":
+        paint = _base.paint(color)
+        return "".join(_block(site, checked, paint) for site, checked in found.items())
+    problems = [problem for checked in found.values() for problem in checked.problems]
+    first = str(next(iter(found)))
     if layout == "json":
-        click.echo(diagnostics.as_json(checked.problems))
-    elif layout == "sarif":
-        click.echo(check_sarif.text(checked.problems, str(site)))
-    elif layout == "junit":
-        click.echo(check_junit.text(checked.problems, checked.tests, str(site)))
-    elif layout == "github":
-        if checked.problems:
-            click.echo(diagnostics.github(checked.problems))
-    else:
-        if checked.problems:
-            click.echo(diagnostics.text(checked.problems, _base.paint(color)) + "\n")
-        click.echo(f"{visible(str(site))}: {diagnostics.summary(checked.problems)}")
-    return 1 if checked.site is None else 0
+        return f"{diagnostics.as_json(problems)}\n"
+    if layout == "sarif":
+        return f"{check_sarif.text(problems, first)}\n"
+    if layout == "junit":
+        tests = [test for checked in found.values() for test in checked.tests]
+        return f"{check_junit.text(problems, tests, first)}\n"
+    return f"{diagnostics.github(problems)}\n" if problems else ""
+
+
+def _block(site: Path, checked: Checked, paint: Paint) -> str:
+    problems = checked.problems
+    shown = f"{diagnostics.text(problems, paint)}\n\n" if problems else ""
+    return f"{shown}{visible(str(site))}: {diagnostics.summary(problems)}\n"
 
 
 def _explain(site: Path, key: str, layout: str, color: str) -> int:

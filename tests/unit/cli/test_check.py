@@ -163,3 +163,19 @@ def test_explain_what_cannot_be(run: Run, site: Path) -> None:
     site.write_text("a: [")
     ran = run("check", "--explain", "roles")
     assert (ran.code, "PV004" in ran.err) == (1, True)
+
+
+def test_several_sites(run: Run, site: Path) -> None:
+    """Each site is judged by itself; one with errors does not hide the others, and fails them all."""
+    other = site.with_name("other.yaml")
+    other.write_text(SITE.replace("tools", "tool"))
+    ran = run("check", "other.yaml", "site.yaml")
+    assert (ran.code, ran.err) == (1, "")
+    assert "other.yaml:5:33: error PV040" in ran.out
+    assert ran.out.endswith("\nother.yaml: 1 error\nsite.yaml: no problems\n")
+    (problem,) = json.loads(run("check", "site.yaml", "other.yaml", "--format", "json").out)[
+        "problems"
+    ]
+    assert problem["file"] == "other.yaml"
+    assert run("check", "site.yaml", "other.yaml", "--format", "github").out.count("::error ") == 1
+    assert run("check", "site.yaml", "other.yaml", "--explain", "site").code == 64
