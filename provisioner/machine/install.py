@@ -111,7 +111,7 @@ def carry_out(proposals: Sequence[Proposal], write: Write = files.write) -> Iter
         for real in sorted(proposal.real for proposal in needed):
             _make_directory(real.parent)
             locks.enter_context(lock(real.with_name(f".{real.name}.provision.lock")))
-        fresh = [_propose(proposal.target) for proposal in needed]
+        fresh = [_again(proposal) for proposal in needed]
         for old, new in zip(needed, fresh, strict=True):
             if not _is_same(old, new):
                 raise Stale(
@@ -125,10 +125,26 @@ def carry_out(proposals: Sequence[Proposal], write: Write = files.write) -> Iter
 
 
 def _propose(target: Target) -> Proposal:
+    return _merged(target, *_read(target))
+
+
+def _again(proposal: Proposal) -> Proposal:
+    """Return what a target comes to now: the same, without merging again, if nobody changed a file."""
+    real, before, ledger = _read(proposal.target)
+    if (real, before, ledger) == (proposal.real, proposal.before, proposal.ledger):
+        return proposal
+    return _merged(proposal.target, real, before, ledger)
+
+
+def _read(target: Target) -> tuple[Path, str | None, Ledger]:
+    """Return the file itself, what it says, and what in it is ours. Raises FileError."""
     real = _resolved(target.path)
-    ledger_path = sidecar.beside(real)
-    before, ledger_bytes = _content(real), _bytes(ledger_path)
-    ledger = Ledger() if ledger_bytes is None else sidecar.parse(ledger_bytes, ledger_path)
+    place = sidecar.beside(real)
+    before, ledger = _content(real), _bytes(place)
+    return real, before, Ledger() if ledger is None else sidecar.parse(ledger, place)
+
+
+def _merged(target: Target, real: Path, before: str | None, ledger: Ledger) -> Proposal:
     existing = Existing(before, ledger, target.bot)
     try:
         if target.what == TBOT:

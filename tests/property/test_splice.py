@@ -282,6 +282,74 @@ def test_a_removed_table_leaves_all_others(writer: Toml) -> None:
     assert with_table(after, None) == with_table(text, None)
 
 
+NAMES = ("t1", "t3", "new", "other")
+
+
+@given(written_by(Toml), st.sampled_from([0, toml.WHOLE]))
+@examples
+def test_many_tables_come_and_go_at_once(writer: Toml, whole: int) -> None:
+    """Tables put in one pass, and removed in one, are as if each had been for itself."""
+    text = writer.document(size=8) + writer.one_of("", writer.line("# the end"))
+    added = {name: writer.table() for name in NAMES}
+    one_by_one = text
+    for name, value in added.items():
+        one_by_one = toml.put(one_by_one, ("mcp_servers", name), value)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(toml, "WHOLE", whole)
+        after = toml.put_all(text, ("mcp_servers",), added)
+        without = toml.remove_all(after, ("mcp_servers",), dict.fromkeys(NAMES))
+    assert said(after) == said(one_by_one)
+    for name in NAMES:
+        one_by_one = toml.remove(one_by_one, ("mcp_servers", name))
+    assert said(without) == said(one_by_one)
+    assert without.rstrip() == one_by_one.rstrip()
+
+
+FRAGMENTS = (
+    *("[x]\n", "[[x]]\n", "[t1]\n", "[mcp_servers]\n", "[t2.x]\n", "a = 1\n", "k0 = 2\n", "[", "]"),
+    *(
+        '"',
+        "'",
+        '"""',
+        "'''",
+        "#",
+        "\n",
+        "=",
+        "{",
+        "}",
+        ",",
+        " ",
+        "1",
+        "a",
+        "mcp_servers = {}\n",
+        "",
+    ),
+)
+
+
+@given(
+    written_by(Toml),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 30), st.sampled_from(FRAGMENTS))),
+)
+@examples
+def test_what_is_near_an_edit_tells_whether_it_is_right(
+    writer: Toml, edits: list[tuple[float, int, str]]
+) -> None:
+    """Whatever is done to a table of a long text, what is near shows it if the whole text would."""
+    text = writer.document(size=9)
+    document = toml._Document(text)
+    placed = []
+    for place, length, new in edits:
+        start = text.find("\n", round(place * len(text))) + 1
+        placed.append((start, start + writer.choose.choice([0, 0, length]), new))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(toml, "WHOLE", 0)
+        cuts = next(document._cuts(placed, [TABLE]))
+    wanted: dict[tuple[str, ...], None] = {TABLE: None}
+    if document._is_proven(placed, cuts, wanted):
+        assert document._is_proven(placed, [], wanted)
+
+
 @given(st.text("[]{}=.\"'#\\a1 \n\r\ufeff", max_size=30))
 @examples
 def test_whatever_the_text_toml_is_edited_or_refused(text: str) -> None:

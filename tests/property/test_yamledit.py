@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,8 @@ from ruamel.yaml import YAML
 
 from provisioner.text import yamledit
 from provisioner.text.splice import SpliceError
+from provisioner.text.yamledit._base import window
+from provisioner.text.yamledit._edit import Document
 
 examples = settings(max_examples=int(os.environ.get("PROVISION_EXAMPLES", "300")))
 
@@ -244,6 +247,76 @@ def test_a_removed_item_leaves_all_others(writer: Writer) -> None:
     after = yamledit.remove(text, SERVICE)
     assert_says(after, with_services(document))
     assert comments(text) - comments(after) <= writer.inside
+
+
+def many(writer: Writer) -> Table:
+    """Return a mapping, a list and a mapping in it, each of so many entries that most are far off."""
+    tables: list[Table] = [writer.table(2) for _ in range(writer.choose.randrange(12))]
+    named = {f"n{number}": table for number, table in enumerate(tables)}
+    return {**named, "extensions": {**named, "x-1": writer.value()}, "services": [*tables, "x"]}
+
+
+def one_by_one(text: str, entries: dict[Any, Any], gone: list[str]) -> str:
+    """Return `text` with these extensions, without those, each put and removed by itself."""
+    for name, value in entries.items():
+        text = yamledit.put(text, ("extensions", name), value)
+    for name in gone:
+        text = yamledit.remove(text, ("extensions", name))
+    return text
+
+
+@given(writers, st.sampled_from([0, window.WHOLE]))
+@examples
+def test_many_entries_come_and_go_at_once(writer: Writer, whole: int) -> None:
+    """Entries put in one pass, and removed in one, are as if each had been for itself.
+
+    Only the white space between comments in brackets may differ.
+    """
+    document = many(writer)
+    added: dict[yamledit.Step, Any] = {"u": writer.table(), "n3": writer.table(), "x-1": 1}
+    text, all_of_them = writer.document(document), document["extensions"] | added
+    gone = list(all_of_them)[:: writer.choose.randrange(1, 4)]
+    try:
+        expected = one_by_one(text, added, []), one_by_one(text, added, gone)
+    except SpliceError:  # a comment right behind a bracket is in the way
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(window, "WHOLE", whole)
+        after = yamledit.put_all(text, ("extensions",), added)
+        without = yamledit.remove_all(after, ("extensions",), dict.fromkeys(gone))
+    assert (after, "".join(without.split())) == (expected[0], "".join(expected[1].split()))
+    assert_says(after, {**document, "extensions": all_of_them})
+    left = {name: value for name, value in all_of_them.items() if name not in gone}
+    assert_says(without, {**document, "extensions": left})
+
+
+FRAGMENTS = (
+    *("a: 1\n", "- 1\n", "  - 1\n", "    a: 1\n", "  a:\n", "? a\n", ": a\n", "-\n", "a"),
+    *("\n", " ", "#", "# c\n", '"', "'", "|\n", ">\n", "{", "}", "[", "]", ",", ":", "&a ", "*a"),
+    *("---\n", "...\n", "!t ", "%TAG\n", "\t", "@", "\r", "  ", ""),
+)
+
+
+@given(
+    writers, st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), st.sampled_from(FRAGMENTS)))
+)
+@examples
+def test_what_is_near_an_edit_tells_whether_it_is_right(
+    writer: Writer, edits: list[tuple[float, int, str]]
+) -> None:
+    """Whatever is done to a long text, what is near shows a change if the whole text would."""
+    text = writer.document(many(writer))
+    document = Document(text)
+    placed = []
+    for place, length, new in edits:
+        start = round(place * len(text))
+        start = writer.choose.choice([start, text.find("\n", start) + 1])
+        placed.append((start, start + writer.choose.choice([0, 0, length]), new))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(window, "WHOLE", 0)
+        cuts = window.far_from(placed, document)
+    if yamledit._is_proven(document, placed, cuts, {}):
+        assert yamledit._is_proven(document, placed, [], {})
 
 
 @given(st.text("a: -[]{}#'\"|>&*!?\n\t,~", max_size=25))

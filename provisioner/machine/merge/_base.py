@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
@@ -11,7 +10,7 @@ from provisioner.errors import FileError
 from provisioner.machine.merge._words import words
 from provisioner.machine.sidecar import At, Ledger, Owned, digest
 from provisioner.text import yamledit
-from provisioner.text.splice import SpliceError, Trace, jsonc, toml
+from provisioner.text.splice import SpliceError, Trace, jsonc, least, toml
 from provisioner.values import Plain, freeze
 
 Op = Literal["add", "update", "remove", "take"]
@@ -93,48 +92,39 @@ class Editor(Protocol):
     def get(self, text: str, path: Path, default: Plain = None, /) -> Plain:
         """Return the value at `path`."""
 
-    def put(self, text: str, path: Path, value: Plain, /) -> str:
-        """Return `text` with `value` at `path`."""
+    def put_all(self, text: str, path: Path, entries: Mapping[Any, Any], /) -> str:
+        """Return `text` with all of `entries` in what `path` leads to."""
 
     def trace(self, text: str, path: Path, /) -> Trace:
-        """Return what `put` will find."""
+        """Return what a put will find."""
 
-    def remove(self, text: str, path: Path, trace: Trace | None = None, /) -> str:
-        """Return `text` without what stands at `path`."""
+    def remove_all(self, text: str, path: Path, traces: Mapping[Any, Trace | None], /) -> str:
+        """Return `text` without the entries of which there are `traces`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """How files of one language are edited: `put_all` writes several entries of one mapping.
+    """How files of one language are edited, and what a new entry meets beside those of ours.
 
-    A new entry can bring mappings around it, which go with the last one, if the language
-    `makes_parents`; else it stands at the end of the file, after those of ours before it.
+    `trace` is given the text, the entry's path, and the traces of ours that have the same parent.
     """
 
     editor: Editor
-    put_all: Callable[[str, Sequence[Spot]], str]
-    makes_parents: bool = True
+    trace: Callable[[str, Path, Mapping[Path, Trace]], Trace]
 
 
-def _put_each(editor: Editor) -> Callable[[str, Sequence[Spot]], str]:
-    def put_all(text: str, spots: Sequence[Spot]) -> str:
-        for spot in spots:
-            text = editor.put(text, spot.path, spot.wanted)
-        return text
+def _with_parents(editor: Editor) -> Callable[[str, Path, Mapping[Path, Trace]], Trace]:
+    """Return what traces where a new entry brings mappings around it, which go with the last one."""
 
-    return put_all
+    def trace(text: str, path: Path, beside: Mapping[Path, Trace]) -> Trace:
+        return least([editor.trace(text, path), *beside.values()]) or _NOTHING
 
-
-def _put_at_once(text: str, spots: Sequence[Spot]) -> str:
-    """Write all entries in one pass: reading a large file is most of the work."""
-    if not spots:
-        return text
-    return jsonc.update(text, spots[0].at[:-1], {spot.at[-1]: spot.wanted for spot in spots})
+    return trace
 
 
-JSON: Final = Language(jsonc, _put_at_once)
-TOML: Final = Language(toml, _put_each(toml), makes_parents=False)
-YAML: Final = Language(yamledit, _put_each(yamledit))
+JSON: Final = Language(jsonc, _with_parents(jsonc))
+TOML: Final = Language(toml, toml.trace)
+YAML: Final = Language(yamledit, _with_parents(yamledit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +153,7 @@ def merge(language: Language, existing: Existing, spots: Sequence[Spot]) -> Merg
     """
     before = existing.text or ""
     found = [_find(language.editor, existing, spot) for spot in spots]
-    after = language.put_all(before, [one.spot for one in found if one.op in ("add", "update")])
-    for one in reversed(found):
-        if one.op == "remove" and one.owned:
-            after = language.editor.remove(after, one.spot.path, one.owned.trace)
+    after = _edited(language.editor, before, found)
     is_left_empty = bool(existing.ledger.whole) and after != before and not after.strip()
     return Merged(
         None if is_left_empty else after,
@@ -175,6 +162,26 @@ def merge(language: Language, existing: Existing, spots: Sequence[Spot]) -> Merg
         tuple(one.conflict for one in found if one.conflict),
         shown=frozenset(word for one in found for word in _words_of(one)),
     )
+
+
+def _edited(editor: Editor, text: str, found: Sequence[_Found]) -> str:
+    """Return `text` with what shall be put and without what shall go.
+
+    All entries of one parent change in one pass: reading a large file is most of the work.
+    """
+    puts: dict[Path, dict[Any, Plain]] = {}
+    removes: dict[Path, dict[Any, Trace | None]] = {}
+    for one in found:
+        *parent, last = one.spot.path
+        if one.op in ("add", "update"):
+            puts.setdefault(tuple(parent), {})[last] = one.spot.wanted
+        elif one.op == "remove" and one.owned:
+            removes.setdefault(tuple(parent), {})[last] = one.owned.trace
+    for path, entries in puts.items():
+        text = editor.put_all(text, path, entries)
+    for path, traces in removes.items():
+        text = editor.remove_all(text, path, traces)
+    return text
 
 
 def create(language: Language, existing: Existing, rendering: str, spots: Sequence[Spot]) -> Merged:
@@ -257,15 +264,12 @@ def _ledger(language: Language, existing: Existing, found: Iterable[_Found]) -> 
 
 def _trace(language: Language, existing: Existing, spot: Spot) -> Trace:
     """Return what is around a new entry, as it would be without the entries of ours beside it."""
-    editor, text = language.editor, existing.text or ""
-    beside = [owned for owned in existing.ledger.entries.values() if owned.at[:-1] == spot.at[:-1]]
-    if language.makes_parents:
-        traces = [editor.trace(text, spot.path), *(owned.trace for owned in beside)]
-        return min(traces, key=lambda trace: (trace.depth, trace.text is None))
-    for owned in beside:
-        with suppress(SpliceError):  # somebody has written it in another way
-            text = editor.remove(text, owned.at, owned.trace)
-    return editor.trace(text, spot.path)
+    beside = {
+        owned.at: owned.trace
+        for owned in existing.ledger.entries.values()
+        if owned.at[:-1] == spot.at[:-1]
+    }
+    return language.trace(existing.text or "", spot.path, beside)
 
 
 def _words_of(found: _Found) -> Iterator[str]:

@@ -113,9 +113,11 @@ def _merged(existing: Existing, spots: Sequence[Spot], there: Sequence[_Service]
     merged = merge(YAML, existing, [spot for spot in spots if spot not in foreign])
     after, changes, shown = merged.text or "", list(merged.changes), merged.shown
     for spot in foreign:
-        settings = list(_settings(spot.wanted, theirs[spot.at[-1]]))
-        for path, value in settings:
-            after = yamledit.put(after, (*spot.path, *path), value)
+        settings: dict[tuple[Step, ...], dict[Step, Plain]] = {}
+        for (*parent, key), value in _settings(spot.wanted, theirs[spot.at[-1]]):
+            settings.setdefault((*spot.path, *parent), {})[key] = value
+        for path, entries in settings.items():
+            after = yamledit.put_all(after, path, entries)
         changes += [Change("update", f"{spot.name}, written by somebody else")] if settings else []
         shown |= frozenset(words([spot.wanted, theirs[spot.at[-1]]]))
     return replace(merged, text=after, changes=tuple(changes), shown=shown)

@@ -16,9 +16,12 @@ from provisioner.text.splice._base import (
     SpliceError,
     Trace,
     collector_paused,
+    cuts,
     failure,
     indentation,
+    least,
     starts_line,
+    touched,
 )
 
 __all__ = [
@@ -30,7 +33,10 @@ __all__ = [
     "SpliceError",
     "Trace",
     "collector_paused",
+    "cuts",
     "failure",
     "indentation",
+    "least",
     "starts_line",
+    "touched",
 ]

@@ -20,6 +20,7 @@ from provisioner.text.splice._base import (
     Trace,
     failure,
     indentation,
+    least,
     starts_line,
 )
 from provisioner.text.splice._base.json_text import (
@@ -33,7 +34,7 @@ from provisioner.text.splice._base.json_text import (
 )
 from provisioner.values import Plain
 
-__all__ = ["Features", "features", "get", "put", "remove", "trace", "update"]
+__all__ = ["Features", "features", "get", "put", "put_all", "remove", "remove_all", "trace"]
 
 _NAMES: Final = {"{": "an object", "[": "a list", "": "a single value"}
 _EMPTY: Final = {"{": "{}", "[": "[]"}
@@ -59,10 +60,10 @@ def put(text: str, path: Path, value: Plain) -> str:
     Raises SpliceError if the text is broken or a parent is not an object, and TypeError or
     ValueError if JSON cannot say the value.
     """
-    return update(text, path[:-1], {path[-1]: value})
+    return put_all(text, path[:-1], {path[-1]: value})
 
 
-def update(text: str, path: Path, entries: Mapping[str, Plain]) -> str:
+def put_all(text: str, path: Path, entries: Mapping[str, Plain]) -> str:
     """Return `text` with all of `entries` in the object at `path`, as `put` does it, in one pass."""
     document = _document(text)
     found = document.find(path)
@@ -91,21 +92,27 @@ def remove(text: str, path: Path, trace: Trace | None = None) -> str:
     With the `trace` taken before `put`, parents that were made then go too once they are empty.
     Comments around the entry stay. A text without it comes back as it is. Raises SpliceError.
     """
+    return remove_all(text, path[:-1], {path[-1]: trace})
+
+
+def remove_all(text: str, path: Path, traces: Mapping[str, Trace | None]) -> str:
+    """Return `text` without the keys of `traces` in the object at `path`, in one pass."""
     document = _document(text)
     found = document.find(path)
-    if len(found) <= len(path):
-        return text
-    was = trace or Trace(len(path) - 1)
     level = len(path)
-    while level - 1 > max(was.depth, 0) and document.holds_only(found[level - 1], path[level - 1]):
-        level -= 1
-    parent, key = found[level - 1], path[level - 1]
-    if was.depth < 0 and level == 1 and document.holds_only(parent, key):
+    keys = {key for key in traces if len(document.find((*path, key))) > level + 1}
+    if not keys:
+        return text
+    was = least(traces.values()) or Trace(level)
+    while level > max(was.depth, 0) and document.holds_only(found[level], keys):
+        level, keys = level - 1, {path[level - 1]}
+    parent = found[level]
+    if was.depth < 0 and level == 0 and document.holds_only(parent, keys):
         around = document.text[: parent.start] + document.text[parent.end :]
         if around.strip() == (was.text or "").strip():
             return document.after([(0, len(document.text), was.text or "")])
-    removed = [at for at, member in enumerate(parent.members) if member.key == key]
-    empty = (was.text if level - 1 == was.depth else None) or ""
+    removed = [at for at, member in enumerate(parent.members) if member.key in keys]
+    empty = (was.text if level == was.depth else None) or ""
     return document.after(document.alter(parent, {}, removed, empty=empty))
 
 
@@ -157,9 +164,9 @@ class _Document(Source):
         message = f"{what} {_NAMES[node.kind]}, not an object"
         raise failure(self.text, node.start, message, end=node.end, hint=HINT)
 
-    def holds_only(self, node: Node, key: str) -> bool:
-        """Whether an object has nothing but `key` in it, not even a comment."""
-        return all(member.key == key for member in node.members) and self._group(node).is_bare()
+    def holds_only(self, node: Node, keys: Collection[str]) -> bool:
+        """Whether an object has nothing but `keys` in it, not even a comment."""
+        return all(member.key in keys for member in node.members) and self._group(node).is_bare()
 
     def begin(self, value: Mapping[str, Plain]) -> str:
         """Return the text, which has no value yet, with this one at its end."""
@@ -255,7 +262,7 @@ def _same(one: Plain, other: Plain) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # a file, and what is merged into it
 def _document(text: str) -> _Document:
     """Return `text`, read: whoever edits a file asks several things of it first."""
     return _Document(text)

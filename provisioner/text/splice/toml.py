@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import Final
 
 from provisioner.text.scalars import TOML
 from provisioner.text.splice._base import (
-    BOM,
     Edit,
     Path,
     Source,
     SpliceError,
     Trace,
+    apply,
     failure,
     indentation,
 )
@@ -29,6 +29,7 @@ from provisioner.text.splice._base.toml_text import (
     Line,
     Table,
     at,
+    far_from,
     load,
     names,
     same,
@@ -37,7 +38,10 @@ from provisioner.text.splice._base.toml_text import (
 )
 from provisioner.values import Plain, thaw
 
-__all__ = ["get", "put", "remove", "trace"]
+__all__ = ["get", "put", "put_all", "remove", "remove_all", "trace"]
+
+WHOLE: Final = 1 << 16
+"""Up to how many characters a text is read again from the first to the last after an edit."""
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _AS_TABLE: Final = "nothing was changed; write it under a header of its own, [{}], and run it again"
@@ -56,20 +60,36 @@ def put(text: str, path: Path, value: Mapping[str, Plain]) -> str:
     has this value already comes back as it is. Raises SpliceError if the text is broken or what
     is at `path` has no header of its own, TypeError or ValueError if TOML cannot say the value.
     """
-    document, wanted = _document(text), thaw(value)
-    found = document.find(path)
-    if len(found) <= len(path):
-        return document.proven(document.append(path, wanted), path, wanted)
-    if same(found[-1], wanted):
-        return text
-    return document.proven(document.change(path, found[-1], wanted), path, wanted)
+    return put_all(text, path[:-1], {path[-1]: value})
 
 
-def trace(text: str, path: Path) -> Trace:
-    """Return what `put` will find: how much of `path`, and how the file ends. Raises SpliceError."""
+def put_all(text: str, path: Path, entries: Mapping[str, Mapping[str, Plain]]) -> str:
+    """Return `text` with all of `entries` as tables below `path`, as `put` does it, in one pass."""
     document = _document(text)
-    end = len(document.text.rstrip(WHITE))
-    return Trace(len(document.find(path)) - 1, document.text[end:])
+    edits: list[Edit] = []
+    wanted, new = {}, {}
+    for key, value in entries.items():
+        place = (*path, key)
+        found, said = document.find(place), thaw(value)
+        there = found[-1] if len(found) > len(place) else None
+        if there is not None and same(there, said):
+            continue
+        wanted[place] = said
+        if there is not None and (table := document.table(place)):
+            edits += document.change(table, there, said)
+        else:
+            edits += document.cut({place: None})
+            new[place] = said
+    return document.proven(edits + document.append(new), wanted) if wanted else text
+
+
+def trace(text: str, path: Path, beside: Mapping[Path, Trace] | None = None) -> Trace:
+    """Return what `put` will find: how much of `path`, and how the file ends. Raises SpliceError.
+
+    The tables `beside` are taken for not there: of each there is the trace from before it was.
+    """
+    document = _document(text)
+    return Trace(len(document.find(path)) - 1, document.end_without(beside or {}))
 
 
 def remove(text: str, path: Path, trace: Trace | None = None) -> str:
@@ -79,10 +99,15 @@ def remove(text: str, path: Path, trace: Trace | None = None) -> str:
     and between it and the next, stay. A text without it comes back as it is. Raises SpliceError
     if what is at `path` has no header of its own.
     """
+    return remove_all(text, path[:-1], {path[-1]: trace})
+
+
+def remove_all(text: str, path: Path, traces: Mapping[str, Trace | None]) -> str:
+    """Return `text` without the tables below `path` of which there are `traces`, in one pass."""
     document = _document(text)
-    if len(document.find(path)) <= len(path):
-        return text
-    return document.proven(document.cut(path, trace), path, None)
+    places = {(*path, key): trace for key, trace in traces.items()}
+    gone = {place: places[place] for place in places if len(document.find(place)) > len(place)}
+    return document.proven(document.cut(gone), dict.fromkeys(gone)) if gone else text
 
 
 class _Document(Source):
@@ -121,22 +146,29 @@ class _Document(Source):
             found.append(value)
         return found
 
-    def append(self, path: Path, value: Mapping[str, Plain]) -> list[Edit]:
-        """Return the edit that writes a table at the end of the text, after a blank line."""
+    def table(self, path: Path) -> Table | None:
+        """Return the table whose own header is that of `path`."""
+        return next((table for table in self._tables if table.path == path), None)
+
+    def append(self, tables: Mapping[Path, Mapping[str, Plain]]) -> list[Edit]:
+        """Return the edit that writes tables at the end of the text, each after a blank line."""
+        if not tables:
+            return []
         text, end = self.text, self.newline
-        lines = [f"[{'.'.join(map(_bare, path))}]", *(_entry(key, value[key]) for key in value)]
-        if not text or text.endswith("\n"):
-            before = "" if not text or text.endswith(end * 2) else end
-            return [(len(text), len(text), before + end.join((*lines, "")))]
-        return [(len(text), len(text), end * 2 + end.join(lines))]
+        parts = [
+            end.join((f"[{'.'.join(map(_bare, path))}]", *map(_entry, value, value.values())))
+            for path, value in tables.items()
+        ]
+        new = (end * 2).join(parts)
+        if text and not text.endswith("\n"):
+            return [(len(text), len(text), end * 2 + new)]
+        before = "" if not text or text.endswith(end * 2) else end
+        return [(len(text), len(text), before + new + end)]
 
     def change(
-        self, path: Path, there: Mapping[str, Plain], value: Mapping[str, Plain]
+        self, table: Table, there: Mapping[str, Plain], value: Mapping[str, Plain]
     ) -> list[Edit]:
-        """Return the edits that make `value` of what is `there` under the header of `path`."""
-        table = next((table for table in self._tables if table.path == path), None)
-        if table is None:
-            return self.cut(path) + self.append(path, value)
+        """Return the edits that make `value` of what is `there` under the header of a table."""
         edits: list[Edit] = []
         added: list[str] = []
         indent = indentation(self.text, table.last.start)
@@ -147,7 +179,7 @@ class _Document(Source):
             if key in value and [self._name(line) for line in lines] == [(key,)]:
                 edits.append((self._after_equals(lines[0]), lines[0].end, TOML.write(value[key])))
                 continue
-            edits += [self._cut_line(line) for line in lines] + self.cut((*path, key))
+            edits += [self._cut_line(line) for line in lines] + self.cut({(*table.path, key): None})
             added += [indent + _entry(key, value[key])] if key in value else []
         return edits + self._below(table.last, added)
 
@@ -170,12 +202,16 @@ class _Document(Source):
         new = "".join(f"{end}{text}" if is_open else f"{text}{end}" for text in added)
         return [(line.stop, line.stop, new)]
 
-    def cut(self, path: Path, trace: Trace | None = None) -> list[Edit]:
-        """Return the edits that take out the tables at and below `path`, and blank lines they leave."""
+    def cut(self, traces: Mapping[Path, Trace | None]) -> list[Edit]:
+        """Return the edits that take out the tables at and below some paths, and blank lines they leave.
+
+        Where these are the last ones the text ends as the trace of the first of them says.
+        """
         edits: list[Edit] = []
-        for is_ours, run in groupby(self._tables, lambda table: table.path[: len(path)] == path):
+        for is_ours, run in groupby(self._tables, lambda table: _above(table, traces) is not None):
             if is_ours:
                 tables = list(run)
+                trace = traces[_above(tables[0], traces) or ()]
                 edits.append(self._cut(tables[0].header.start, tables[-1].last.stop, trace))
         return edits
 
@@ -186,23 +222,49 @@ class _Document(Source):
             blank = re.match(r"[ \t]*\r?\n", after) if leaves_two else None
             return (start, stop + (blank.end() if blank else 0), "")
         end = self.newline if before.strip(WHITE) and self.text.endswith("\n") else ""
-        return (
-            len(before.rstrip(WHITE)),
-            len(self.text),
-            end if trace is None or trace.text is None else trace.text,
-        )
+        end = end if trace is None or trace.text is None else trace.text
+        return (len(before.rstrip(WHITE)), len(self.text), end)
 
-    def proven(self, edits: list[Edit], path: Path, wanted: Mapping[str, Plain] | None) -> str:
-        """Return the text after `edits`, if `wanted` is at `path` then and all else is as before."""
-        after = self.after(edits)
+    def end_without(self, beside: Mapping[Path, Trace]) -> str:
+        """Return the white space at the end of the text, as it was before the tables `beside`."""
+        end = self.text[len(self.text.rstrip(WHITE)) :]
+        if not beside or self.text[self._tables[-1].last.stop :].strip(WHITE):
+            return end
+        for table in reversed(self._tables):
+            if (above := _above(table, beside)) is None:
+                break
+            end = beside[above].text or ""
+        return end
+
+    def proven(self, edits: list[Edit], wanted: Mapping[Path, Mapping[str, Plain] | None]) -> str:
+        """Return the text after `edits`, if `wanted` is by path there then and all else is as before."""
+        if any(self._is_proven(edits, cuts, wanted) for cuts in self._cuts(edits, wanted)):
+            return self.after(edits)
+        raise self._refusal(next(iter(wanted)), "does not stand under a header of its own")
+
+    def _is_proven(
+        self, edits: list[Edit], cuts: list[Edit], wanted: Mapping[Path, Mapping[str, Plain] | None]
+    ) -> bool:
+        """Whether the edits do what they shall, as far as it is seen without what is cut."""
         try:
-            value = tomllib.loads(after.removeprefix(BOM))
+            before = tomllib.loads(apply(self.text, cuts)) if cuts else self._value
+            after = tomllib.loads(apply(self.text, [*edits, *cuts]))
         except (tomllib.TOMLDecodeError, RecursionError):
-            value = {}
-        rest, rest_before = without(value, path), without(self._value, path)
-        if same(rest, rest_before) and same(at(value, path), wanted):
-            return after
-        raise self._refusal(path, "does not stand under a header of its own")
+            return False
+        if not all(same(at(after, path), value) for path, value in wanted.items()):
+            return False
+        for path in wanted:
+            before, after = without(before, path), without(after, path)
+        return same(before, after)
+
+    def _cuts(self, edits: list[Edit], paths: Collection[Path]) -> Iterator[list[Edit]]:
+        """Yield what can be left out of a long text for the proof, and then nothing at all.
+
+        What a table says hangs on those at, above and below its path, and on the statement before.
+        """
+        if len(self.text) > WHOLE:
+            yield list(far_from(edits, self._tables, paths, len(self.text)))
+        yield []
 
     def _refusal(self, path: Path, message: str) -> SpliceError:
         """Return an error about the first line that says something at, below or above `path`."""
@@ -217,6 +279,11 @@ class _Document(Source):
         return failure(self.text, 0, f'"{name}" {message}', hint=hint)
 
 
+def _above(table: Table, paths: Iterable[Path]) -> Path | None:
+    """Return the one of `paths` that a table stands at or below, if there is one."""
+    return next((path for path in paths if table.path[: len(path)] == path), None)
+
+
 def _bare(key: str) -> str:
     return key if _BARE.fullmatch(key) else TOML.key(key)
 
@@ -225,7 +292,7 @@ def _entry(key: str, value: Plain) -> str:
     return f"{_bare(key)} = {TOML.write(value)}"
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # a file, and what is merged into it
 def _document(text: str) -> _Document:
     """Return `text`, read: whoever edits a file asks several things of it first."""
     return _Document(text)

@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from provisioner.text.splice import Edit, SpliceError, Trace
-from provisioner.text.yamledit._base import Item, Node, Step, alike, plain, same
-from provisioner.text.yamledit._edit import Document
+from provisioner.text.splice import Edit, SpliceError, Trace, least
+from provisioner.text.yamledit._base import Item, Node, Step, alike, keys_of, plain, same
+from provisioner.text.yamledit._base.window import far_from
+from provisioner.text.yamledit._edit import Document, Members
 from provisioner.values import Plain
 
-__all__ = ["Item", "Step", "get", "item_where", "put", "remove", "trace"]
+__all__ = ["Item", "Step", "get", "item_where", "put", "put_all", "remove", "remove_all", "trace"]
+
+_Path = tuple[Step, ...]
+_Test = Callable[[Node | None], bool]
 
 
 def item_where(conditions: Mapping[str, Plain]) -> Item:
@@ -41,20 +45,29 @@ def put(text: str, path: Sequence[Step], value: Plain) -> str:
     if `path` meets other kinds of values, or if the edit cannot be proven; TypeError or ValueError
     if YAML cannot say the value, or if it is not the item that `path` names.
     """
-    if isinstance(path[-1], Item) and not path[-1].test(value):
-        raise ValueError(f"the value is not the item {path[-1]}")
+    return put_all(text, path[:-1], {path[-1]: value})
+
+
+def put_all(text: str, path: Sequence[Step], entries: Mapping[Step, Plain]) -> str:
+    """Return `text` with all of `entries` in what `path` leads to, as `put` does it, in one pass."""
+    for step, value in entries.items():
+        if isinstance(step, Item) and not step.test(value):
+            raise ValueError(f"the value is not the item {step}")
     document = _document(text)
     found = document.find(path)
     depth = len(found) - 1
+    if depth == len(path) and not found[depth].node.is_blank:
+        edits = document.alter(found[depth], _members(document, path, entries))
+        return _proven(document, edits, {(*path, step): _says(entries[step]) for step in entries})
+    new = _collected(entries)
     if not found:
-        depth, edits = 0, document.begin(_nested(path, value))
-    elif depth == len(path) or found[depth].node.is_blank:
-        edits = document.replace(found[depth], _nested(path[depth:], value))
+        depth, edits = 0, document.begin(_nested(path, new))
+    elif found[depth].node.is_blank:
+        edits = document.replace(found[depth], _nested(path[depth:], new))
     else:
-        edits = document.add(found[depth], path[depth], _nested(path[depth + 1 :], value))
+        edits = document.add(found[depth], path[depth], _nested(path[depth + 1 :], new))
         depth += 1
-    wanted, before = _nested(path[depth:], value), found[depth].node if depth < len(found) else None
-    return _proven(document, edits, path[:depth], before, lambda node: same(node, wanted))
+    return _proven(document, edits, {tuple(path[:depth]): _says(_nested(path[depth:], new))})
 
 
 def trace(text: str, path: Sequence[Step]) -> Trace:
@@ -74,45 +87,95 @@ def remove(text: str, path: Sequence[Step], trace: Trace | None = None) -> str:
     and what else is left empty says what it said then, or else `{}` or `[]`. A text without the
     entry comes back as it is. Raises SpliceError.
     """
+    return remove_all(text, path[:-1], {path[-1]: trace})
+
+
+def remove_all(text: str, path: Sequence[Step], traces: Mapping[Step, Trace | None]) -> str:
+    """Return `text` without the steps of `traces` in what `path` leads to, in one pass."""
     document = _document(text)
     found = document.find(path)
-    if len(found) <= len(path):
-        return text
-    was = trace or Trace(len(path) - 1)
     level = len(path)
-    while level - 1 > max(was.depth, 0) and document.holds_only(found[level - 1]):
-        level -= 1
-    parent, entry = found[level - 1], found[level]
-    if was.depth < 0 and level == 1 and document.is_all(parent, was.text or ""):
+    ways = [way for step in traces if len(document.find(way := (*path, step))) == level + 2]
+    if len(found) <= level or not ways:
+        return text
+    was = least(traces.values()) or Trace(level)
+    while level > max(was.depth, 0) and document.holds_only(found[level], len(ways)):
+        ways, level = [tuple(path[:level])], level - 1
+    parent = found[level]
+    if was.depth < 0 and level == 0 and document.is_all(parent, len(ways), was.text or ""):
         return document.after([(0, len(document.text), was.text or "")])
-    document.require_unshared(entry.node)
-    empty = was.text if level - 1 == was.depth else None
-    edits = document.take(parent, entry, empty)
-    if empty is not None and len(parent.node.entries) == 1:
-        return _proven(
-            document, edits, path[: level - 1], parent.node, lambda node: not node or node.is_blank
-        )
-    return _proven(document, edits, path[:level], entry.node, lambda node: not node)
+    nodes = [document.find(way)[-1].node for way in ways]
+    for node in nodes:
+        document.require_unshared(node)
+    empty = was.text if level == was.depth else None
+    edits = document.take(parent, nodes, empty)
+    if empty is not None and len(parent.node.entries) == len(ways):
+        return _proven(document, edits, {tuple(path[:level]): _is_blank})
+    return _proven(document, edits, dict.fromkeys(ways, _is_gone))
 
 
-def _proven(
-    document: Document,
-    edits: list[Edit],
-    path: Sequence[Step],
-    before: Node | None,
-    is_right: Callable[[Node | None], bool],
-) -> str:
-    """Return the text after `edits`, if it is right about `path` and says all else as before."""
+def _members(document: Document, path: Sequence[Step], entries: Mapping[Step, Plain]) -> Members:
+    """Return `entries` by the keys or indices that they have, or will have, at `path`."""
+    spot = document.find(path)[-1]
+    keys = keys_of(spot.node)
+    places = {id(value): at for at, (_, value) in enumerate(spot.node.entries)}
+    members: dict[str | int, Plain] = {}
+    for step, value in entries.items():
+        found = document.find((*path, step))
+        if len(found) > len(path) + 1:
+            members[keys[places[id(found[-1].node)]]] = value
+        else:
+            members[step if isinstance(step, str) else len(keys) + len(members)] = value
+    return members
+
+
+def _collected(entries: Mapping[Step, Plain]) -> Plain:
+    """Return the mapping, or the list, that has `entries` and nothing else."""
+    texts = {step: value for step, value in entries.items() if isinstance(step, str)}
+    return texts if len(texts) == len(entries) else list(entries.values())
+
+
+def _says(value: Plain) -> _Test:
+    return lambda node: same(node, value)
+
+
+def _is_blank(node: Node | None) -> bool:
+    return node is None or node.is_blank
+
+
+def _is_gone(node: Node | None) -> bool:
+    return node is None
+
+
+def _proven(document: Document, edits: Sequence[Edit], tests: Mapping[_Path, _Test]) -> str:
+    """Return the text after `edits`, if it passes the `tests` by path and says all else as before."""
     after = document.after(edits)
+    whole: list[Edit] = []
+    if not edits or any(
+        _is_proven(document, edits, cuts, tests) for cuts in (far_from(edits, document), whole)
+    ):
+        return after
+    raise document.unproven(next((spots[-1] for spots in map(document.find, tests) if spots), None))
+
+
+def _is_proven(
+    document: Document, edits: Sequence[Edit], cuts: Sequence[Edit], tests: Mapping[_Path, _Test]
+) -> bool:
+    """Whether the edits do what they shall, as far as it is seen without what is cut."""
     try:
-        fresh = Document(after)
-        found = fresh.find(path)
-        node = found[-1].node if len(found) > len(path) else None
-        if is_right(node) and alike(document.root, fresh.root, but=(before, node)):
-            return after
+        old = Document(document.after(cuts)) if cuts else document
+        new = Document(document.after([*edits, *cuts]))
+        nodes = {path: (_node(old, path), _node(new, path)) for path in tests}
     except SpliceError:
-        node = None
-    raise document.unproven(before)
+        return False
+    but = {id(node) for pair in nodes.values() for node in pair if node}
+    is_right = all(test(nodes[path][1]) for path, test in tests.items())
+    return is_right and alike(old.root, new.root, but)
+
+
+def _node(document: Document, path: _Path) -> Node | None:
+    found = document.find(path)
+    return found[-1].node if len(found) > len(path) else None
 
 
 def _nested(path: Sequence[Step], value: Plain) -> Plain:
@@ -129,7 +192,7 @@ def _at(value: Plain, path: str) -> Plain:
     return value
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # a file, and what is merged into it
 def _document(text: str) -> Document:
     """Return `text`, read: whoever edits a file asks several things of it first."""
     return Document(text)

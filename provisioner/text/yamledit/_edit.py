@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
 from provisioner.text.scalars import YAML
 from provisioner.text.splice import Edit, Group, Span, starts_line
-from provisioner.text.yamledit._base import Item, Node, Step, column, keys_of, kind_of, same
+from provisioner.text.yamledit._base import (
+    Item,
+    Node,
+    Step,
+    column,
+    keys_of,
+    kind_of,
+    same,
+)
 from provisioner.text.yamledit._base.places import GAP, Places, Spot
 from provisioner.text.yamledit._base.style import Style, has_lines, scalar_like, style_of
 from provisioner.values import Plain
@@ -18,7 +26,7 @@ _COMMENT: Final = re.compile(r"#[^\r\n]*+")
 _COMMENT_LINE: Final = re.compile(r"([ \t]*+)#[^\n]*+\n")
 _EMPTY: Final = {"map": "{}", "list": "[]"}
 
-Members = Mapping[str, Plain] | Mapping[int, Plain]
+Members = Mapping[str | int, Plain]
 """What to set: by key in a mapping, by index in a list."""
 
 
@@ -29,11 +37,11 @@ class Document(Places):
     def _style(self) -> Style:
         return style_of(self.text, self.root)
 
-    def is_all(self, spot: Spot, text: str) -> bool:
-        """Whether the root has one entry, and only white space and `text` stand around it."""
+    def is_all(self, spot: Spot, count: int, text: str) -> bool:
+        """Whether the root has so many entries, and only white space and `text` stand around them."""
         begin, stop, _ = self._cut_lines(spot.node.start, spot.node.end)
         around = self.text[:begin] + self.text[stop:]
-        return self.holds_only(spot) and around.strip() == text.strip()
+        return self.holds_only(spot, count) and around.strip() == text.strip()
 
     def begin(self, value: Plain) -> list[Edit]:
         """Return the edit that writes `value` at the end of a text that has none."""
@@ -45,10 +53,11 @@ class Document(Places):
             return self.alter(spot, {len(spot.node.entries): value})
         return self.alter(spot, {step: value})
 
-    def take(self, spot: Spot, entry: Spot, empty: str | None) -> list[Edit]:
-        """Return the edits that take an entry out of the collection at `spot`."""
-        at = next(at for at, (_, value) in enumerate(spot.node.entries) if value is entry.node)
-        return self.alter(spot, {}, [at], empty)
+    def take(self, spot: Spot, values: Sequence[Node], empty: str | None) -> list[Edit]:
+        """Return the edits that take entries out of the collection at `spot`, by their values."""
+        ids = set(map(id, values))
+        removed = [at for at, (_, value) in enumerate(spot.node.entries) if id(value) in ids]
+        return self.alter(spot, {}, removed, empty)
 
     def replace(self, spot: Spot, value: Plain) -> list[Edit]:
         """Return the edits that turn what stands at `spot` into `value`.
@@ -92,7 +101,7 @@ class Document(Places):
         if len(removed) == len(node.entries) and values:
             return [self._rewrite(node, values)]
         if len(removed) == len(node.entries):
-            return self._collapse(spot, f" {_EMPTY[node.kind]}" if empty is None else empty)
+            return self._clear(spot, f" {_EMPTY[node.kind]}" if empty is None else empty)
         edits += [self._cut(node, at, removed) for at in removed]
         if values:
             edits += self._insert(self._tail(node), values, column(self.text, node.start))
@@ -160,6 +169,23 @@ class Document(Places):
         if is_item and "#" not in self.text[end : self.line_stop(end)]:
             return [(spot.slot, end, " " + self._block(value, indent))]
         return [(spot.slot, end, ""), *self._insert(self.line_stop(end), value, indent)]
+
+    def _clear(self, spot: Spot, text: str) -> list[Edit]:
+        """Return the edits that take out all entries, and write `text` after the colon or dash.
+
+        Comments between the entries stay.
+        """
+        node = spot.node
+        if self.holds_only(spot, len(node.entries)) or not starts_line(self.text, node.start):
+            return self._collapse(spot, text)
+        cuts = [
+            self._cut_lines(self.entry_start(node, at), value.end)
+            for at, (_, value) in enumerate(node.entries)
+        ]
+        if node is not self.root:
+            return [(spot.slot, spot.slot, text), *cuts]
+        begin = cuts[0][0]
+        return [(begin, begin, text.strip() + self.newline if text else ""), *cuts]
 
     def _collapse(self, spot: Spot, text: str) -> list[Edit]:
         """Return the edits that write `text` after the colon or dash, in place of a collection."""

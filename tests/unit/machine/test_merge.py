@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
-import time
 import tomllib
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ from provisioner.clients import FORMATS
 from provisioner.errors import FileError
 from provisioner.machine.merge import Change, Existing, Merged, is_mergeable, merge_client
 from provisioner.machine.sidecar import Ledger
-from provisioner.text.splice import SpliceError
+from provisioner.text import yamledit
+from provisioner.text.splice import SpliceError, jsonc, toml
 
 ENTRY = {"command": "tsh", "args": ["mcp", "connect", "search"]}
 OTHER = {"command": "tsh", "args": ["mcp", "connect", "files"]}
@@ -299,12 +300,21 @@ class TestBadFiles:
         assert bool(warnings) == bool(what)
 
 
-def test_a_large_file_is_merged_quickly() -> None:
-    """A file of 1 MB with a long history in it takes well under half a second of computing."""
-    projects = {f"/home/me/p{n}": {"history": ["x" * 50] * 10, "n": n} for n in range(1600)}
-    text = json.dumps({"projects": projects, "mcpServers": {"gh": {"command": "npx"}}}, indent=2)
-    assert len(text) > 1_000_000
-    start = time.process_time()
-    result = merged(text, rendering(**{f"s{n}": ENTRY for n in range(20)}))
-    assert time.process_time() - start < 0.5
-    assert len(result.changes) == 20
+@pytest.mark.parametrize(
+    ("form", "module"), [("cursor", jsonc), ("codex", toml), ("goose", yamledit)]
+)
+def test_a_file_is_read_once(form: str, module: ModuleType) -> None:
+    """However many entries come, change and go, a file and its rendering are read once for all."""
+    (key,) = FORMATS[form].entries
+    names = [f"s{number}" for number in range(5)]
+
+    def written(**entries: Any) -> str:
+        return str(module.put_all("", (key,), entries))
+
+    first = merged(written(gh=OTHER), written(**dict.fromkeys(names, ENTRY)), form=form)
+    changed = dict.fromkeys(names[2:], OTHER)
+    for wanted, count in ((written(**changed, new=ENTRY), 6), (None, 5)):
+        module._document.cache_clear()
+        second = merged(first.text, wanted, ledger=first.ledger, form=form)
+        assert len(second.changes) == count
+        assert module._document.cache_info().misses <= 3  # the third: after what went, what comes

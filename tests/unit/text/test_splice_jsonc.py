@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from typing import Any
 
 import pytest
@@ -214,14 +212,14 @@ def test_a_trace_of_what_is_there_holds_none_of_it() -> None:
 
 
 def test_several_entries_go_in_at_once() -> None:
-    """`update` writes what one `put` after the other would write."""
+    """`put_all` writes what one `put` after the other would write."""
     entries = {"files": {"command": "x"}, "new": {}, "ours": VALUE}
     expected = CLAUDE_DESKTOP
     for name, value in entries.items():
         expected = jsonc.put(expected, ("mcpServers", name), value)
-    assert jsonc.update(CLAUDE_DESKTOP, ("mcpServers",), entries) == expected
-    assert jsonc.update("{ }", (), {}) == "{ }"
-    assert jsonc.update("{ }", ("a",), {}) == '{\n  "a": {}\n}'
+    assert jsonc.put_all(CLAUDE_DESKTOP, ("mcpServers",), entries) == expected
+    assert jsonc.put_all("{ }", (), {}) == "{ }"
+    assert jsonc.put_all("{ }", ("a",), {}) == '{\n  "a": {}\n}'
 
 
 @pytest.mark.parametrize(
@@ -358,17 +356,3 @@ def test_features_say_what_a_strict_reader_cannot_read(
 ) -> None:
     """Comments and trailing commas are told apart from texts that look like them."""
     assert jsonc.features(text) == jsonc.Features(comments, commas)
-
-
-def test_a_megabyte_is_edited_in_a_quarter_of_a_second() -> None:
-    """A file of 1 MB takes at most 0.25 s of processor time, at the best of three."""
-    servers = {f"s{number}": {**VALUE, "env": {"A": "x" * 200}} for number in range(3200)}
-    text = json.dumps({"mcpServers": servers}, indent=2)
-    assert len(text) > 1_000_000
-    times = []
-    for number in range(3):
-        start = time.process_time()
-        after = jsonc.put(text + " " * number, SERVER, VALUE)
-        times.append(time.process_time() - start)
-        assert jsonc.get(after, SERVER) == VALUE
-    assert min(times) < 0.25

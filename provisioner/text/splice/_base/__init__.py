@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -64,6 +65,12 @@ class Trace:
     text: str | None = None
 
 
+def least(traces: Iterable[Trace | None]) -> Trace | None:
+    """Return the trace of the entry that was there first: what it met is what all shall leave."""
+    known = (trace for trace in traces if trace)
+    return min(known, key=lambda trace: (trace.depth, trace.text is None), default=None)
+
+
 def failure(text: str, start: int, message: str, *, end: int = 0, hint: str = "") -> SpliceError:
     """Return an error about `text` from the offset `start` to `end` (0: one character).
 
@@ -94,6 +101,29 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
         parts += (text[done:start], new)
         done = max(done, end)
     return "".join((*parts, text[done:]))
+
+
+def touched(bounds: Sequence[int], edits: Iterable[Edit]) -> list[int]:
+    """Return the numbers of the parts of a text that `edits` touch: two bounds have one between them."""
+    places = [(start, stop) for start, stop, _ in edits]
+    return [
+        number
+        for number, (begin, end) in enumerate(pairwise(bounds))
+        if any(start <= end and stop >= begin for start, stop in places)
+    ]
+
+
+def cuts(bounds: Sequence[int], near: Iterable[int]) -> Iterator[Edit]:
+    """Yield the edits that take out all parts of a text but the first, the last and those `near`.
+
+    Those beside a part that is near stay as well.
+    """
+    count = len(bounds) - 1
+    kept = {0, count - 1, *(number + by for number in near for by in (-1, 0, 1))}
+    for is_kept, run in groupby(range(count), kept.__contains__):
+        first, *rest = run
+        if not is_kept:
+            yield (bounds[first], bounds[[first, *rest][-1] + 1], "")
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 from provisioner.text.splice._base import MAX_DEPTH, Span, SpliceError, collector_paused, failure
@@ -23,6 +22,12 @@ _TOKEN: Final = re.compile(
       | ((?:true|false|null|-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+)(?![\w.+-]))
       | ((?s:.))
       | \Z)""",
+    re.VERBOSE,
+)
+# What only JSONC has, in a text that is known to be that; texts are passed over.
+_BEYOND: Final = re.compile(
+    rf"""(?P<comma>,(?:[ \t\n\r]++|{COMMENT.pattern})*+[}}\]]) | (?P<comment>{COMMENT.pattern})
+    | "(?:[^"\\]++|\\.)*+\"""",
     re.VERBOSE,
 )
 _STRING, _SIGN, _WORD, _JUNK = 1, 2, 3, 4
@@ -97,14 +102,11 @@ def plain(text: str, node: Node) -> Plain:
 
 def beyond_strict(text: str) -> Features:
     """Return what beyond strict JSON stands in a text that `read` can read."""
-    tokens = list(_TOKEN.finditer(text))
-    starts = [token.start(token.lastindex) if token.lastindex else token.end() for token in tokens]
-    gaps = (text[token.start() : start] for token, start in zip(tokens, starts, strict=True))
-    pairs = pairwise(token[_SIGN] for token in tokens)
-    return Features(
-        has_comments=any(gap.strip() for gap in gaps),
-        has_trailing_commas=any(one == "," and two in ("}", "]") for one, two in pairs),
-    )
+    has_comments = has_trailing_commas = False
+    for found in _BEYOND.finditer(text):
+        has_comments = has_comments or "/" in (found["comment"] or found["comma"] or "")
+        has_trailing_commas = has_trailing_commas or found["comma"] is not None
+    return Features(has_comments, has_trailing_commas)
 
 
 class _Reader:

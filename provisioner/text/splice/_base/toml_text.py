@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from operator import eq
 from typing import Any, Final, NamedTuple
 
-from provisioner.text.splice._base import Path, failure
+from provisioner.text.splice._base import Edit, Path, collector_paused, cuts, failure, touched
 from provisioner.values import Plain
 
 HINT: Final = "nothing was changed; mend the file and run it again"
@@ -19,6 +20,17 @@ _PIECE: Final = re.compile(
     | (?P<break>\n) | [^\s"'\#\[\]{}=]++""",
     re.VERBOSE,
 )
+# After blank lines and comments: a header or a key with a short value, then nothing but a comment.
+_TEXT: Final = r'"(?:\\.|[^"\\\n])*+"(?!")'
+_SIMPLE: Final = re.compile(
+    rf"""(?:[ \t]*+(?:\#[^\n]*+)?\r?\n)*+
+    (?P<line>[ \t]*+)
+    (?P<said> \[[\w.-]++\]
+      | [\w-]++[ \t]*+(?P<equals>=)[ \t]*+ (?: {_TEXT} | [\w.+:-]++ | \[(?:[\w,.+-]|[ \t]|{_TEXT})*+\] ) )
+    [ \t]*+(?:\#[^\n]*+)?(?:\r?\n|\Z)""",
+    re.VERBOSE,
+)
+_BARE_HEADER: Final = re.compile(r"[ \t]*+\[([A-Za-z0-9_.-]++)\]")
 _WHERE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _encode: Final = json.JSONEncoder(sort_keys=True, default=repr).encode
 
@@ -47,13 +59,28 @@ class Table(NamedTuple):
 
 def statements(text: str) -> Iterator[Line]:
     """Yield the statements of a valid text: what stands between line breaks outside of brackets."""
+    at = 0
+    while line := _simple(text, at) or _statement(text, at):
+        yield line
+        at = line.stop
+
+
+def _simple(text: str, start: int) -> Line | None:
+    """Return the next statement if it is of the kind that nearly all are: one line, no surprises."""
+    found = _SIMPLE.match(text, start)
+    if not found:
+        return None
+    return Line(found.start("line"), found.start("equals"), found.end("said"), found.end())
+
+
+def _statement(text: str, at: int) -> Line | None:
+    """Return the next statement, whatever it is, piece by piece; None where there is none."""
     start = equals = -1
     end = depth = 0
-    for piece in _PIECE.finditer(text):
+    for piece in _PIECE.finditer(text, at):
         kind = piece.lastgroup
         if kind == "break" and depth == 0 and start >= 0:
-            yield Line(start, equals, end, piece.end())
-            start = equals = -1
+            return Line(start, equals, end, piece.end())
         if kind in ("break", "blank"):
             continue
         if start < 0:
@@ -62,12 +89,26 @@ def statements(text: str) -> Iterator[Line]:
             equals = piece.start()
         depth += (kind == "open") - (kind == "close")
         end = piece.end()
-    if start >= 0:
-        yield Line(start, equals, end, len(text))
+    return Line(start, equals, end, len(text)) if start >= 0 else None
+
+
+def far_from(
+    edits: Sequence[Edit], tables: Sequence[Table], paths: Collection[Path], end: int
+) -> Iterator[Edit]:
+    """Yield the cuts that leave of `tables` those near `edits`, and those that `paths` lead through."""
+    bounds = [0, *(table.header.start for table in tables[1:]), end]
+    ours = [
+        number
+        for number, table in enumerate(tables)
+        if any(all(map(eq, table.path, path)) for path in paths)
+    ]
+    return cuts(bounds, [*touched(bounds, edits), *ours])
 
 
 def names(statement: str) -> Path:
     """Return the keys of a header, or of a key with a value that is not a table."""
+    if found := _BARE_HEADER.fullmatch(statement):
+        return tuple(found[1].split("."))
     names: list[str] = []
     value: Plain = tomllib.loads(statement)
     while isinstance(value, dict) and value:
@@ -78,7 +119,8 @@ def names(statement: str) -> Path:
 
 def load(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        with collector_paused():
+            return tomllib.loads(text)
     except RecursionError:
         raise failure(text, 0, "brackets are nested too deep", hint=HINT) from None
     except tomllib.TOMLDecodeError as error:

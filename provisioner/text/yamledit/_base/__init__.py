@@ -1,30 +1,18 @@
-"""YAML, read for editing: libyaml's events tell where everything stands, to the character."""
+"""YAML as it is edited: values with their places, and what a value says to whom."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import yaml
-from yaml.events import (
-    AliasEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    StreamEndEvent,
-)
 
-from provisioner.text.splice import SpliceError, collector_paused, failure
 from provisioner.values import Plain
 
 HINT: Final = "nothing was changed; mend the file and run it again"
-MAX_DEPTH: Final = 64
-MAX_SIZE: Final = 1_000_000
 
-_HIDDEN_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 _NUMBER: Final = re.compile(
     r"[-+]?(?:0|[1-9][0-9]{0,300})(?P<point>\.[0-9]+)?(?P<power>[eE][-+]?[0-9]{1,3})?"
 )
@@ -37,8 +25,6 @@ _WORDS: Final[Mapping[str, Plain]] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-
-_Event = Any  # the events of libyaml always have their marks; their types do not say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,92 +91,6 @@ class Entry(NamedTuple):
         return self.key or self.value
 
 
-def read(text: str) -> Node | None:
-    """Return the root of the one document in `text`, None where there are only comments.
-
-    Raises SpliceError where it is not YAML, or has a second document.
-    """
-    if hidden := _HIDDEN_BREAK.search(text):
-        message = f"a line break that not every reader takes for one (U+{ord(hidden[0]):04X})"
-        raise failure(text, hidden.start(), message, hint=HINT)
-    try:
-        with collector_paused():
-            return _Reader(text).read()
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        at = mark.index if mark else min(getattr(error, "position", 0), len(text))
-        problem = getattr(error, "problem", None) or getattr(error, "reason", "cannot be read")
-        raise failure(text, at, f"not YAML: {problem}", hint=HINT) from error
-
-
-class _Reader:
-    """Reads the events of one text, once, from the first to the last."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._next: Callable[[], _Event] = yaml.CSafeLoader(text).get_event
-        self._anchors: dict[str, Node] = {}
-
-    def read(self) -> Node | None:
-        self._next()
-        if isinstance(self._next(), StreamEndEvent):
-            return None
-        root = self._node(self._next(), 1)
-        self._next()
-        if not isinstance(second := self._next(), StreamEndEvent):
-            raise self._failure(
-                second, "a second document begins here; only a single one can be edited"
-            )
-        return root
-
-    def _node(self, event: _Event, depth: int) -> Node:
-        start, end = event.start_mark.index, event.end_mark.index
-        if isinstance(event, AliasEvent):
-            if event.anchor not in self._anchors:
-                raise self._failure(event, f"there is no anchor &{event.anchor} before this")
-            target = self._anchors[event.anchor]
-            return Node(
-                "alias", start, end, "", "", event.anchor, (Entry(None, target),), target.size
-            )
-        marks = f"&{event.anchor} " if event.anchor else ""
-        marks += event.tag or ""
-        if isinstance(event, ScalarEvent):
-            # The blank lines after a block scalar are part of it only where it says so, with "+".
-            keeps_blank = event.value == "\n" or event.value.endswith("\n\n")
-            end = end if keeps_blank else start + len(self._text[start:end].rstrip())
-            node = Node("text", start, end, event.style or "", marks, event.value)
-        else:
-            node = self._collection(event, marks, depth)
-        if event.anchor:
-            self._anchors[event.anchor] = node
-        return node
-
-    def _collection(self, event: _Event, marks: str, depth: int) -> Node:
-        if depth > MAX_DEPTH:
-            raise self._failure(event, f"nested more than {MAX_DEPTH} levels deep")
-        is_map = isinstance(event, MappingStartEvent)
-        inside = event.end_mark.index
-        # A pair in a list, `[a: 1]`, is a mapping without a bracket of its own.
-        bracket = self._text[inside - 1] if inside > event.start_mark.index else "?"
-        style = bracket if event.flow_style else ""
-        entries: list[Entry] = []
-        while not isinstance(first := self._next(), MappingEndEvent | SequenceEndEvent):
-            key = self._node(first, depth + 1) if is_map else None
-            entries.append(Entry(key, self._node(self._next() if is_map else first, depth + 1)))
-        last: _Event = first
-        end = last.end_mark.index if style else entries[-1].value.end
-        size = 1 + sum(entry.value.size for entry in entries)
-        if size > MAX_SIZE:
-            raise self._failure(event, "aliases repeat this too often")
-        kind = "map" if is_map else "list"
-        text = "" if entries else self._text[inside : end - 1].strip()
-        return Node(kind, event.start_mark.index, end, style, marks, text, entries, size)
-
-    def _failure(self, event: _Event, message: str) -> SpliceError:
-        at = event.start_mark.index
-        return failure(self._text, at, message, end=event.end_mark.index, hint=HINT)
-
-
 def plain(node: Node) -> Plain:
     """Return what `node` says by the core schema of YAML 1.2; tags and merge keys mean nothing."""
     if node.kind == "alias":
@@ -245,19 +145,22 @@ def is_text(text: str) -> bool:
     )
 
 
-def alike(one: Node | None, other: Node | None, *, but: tuple[Node | None, Node | None]) -> bool:
-    """Whether two texts say the same, anchors and tags and order included, `but` for one value each."""
-    one, other = (None if one is but[0] else one), (None if other is but[1] else other)
+def alike(one: Node | None, other: Node | None, but: Collection[int]) -> bool:
+    """Whether two values say the same, anchors and tags and order included.
+
+    Of either, the values whose `id` is in `but` are left out.
+    """
+    one, other = (None if id(one) in but else one), (None if id(other) in but else other)
     if one is None or other is None:
         return one is other
     if (one.kind, one.marks) != (other.kind, other.marks):
         return False
     if one.kind in ("text", "alias"):
         return one.text == other.text and bool(one.style) == bool(other.style)
-    ones = [entry for entry in one.entries if entry.value is not but[0]]
-    others = [entry for entry in other.entries if entry.value is not but[1]]
+    ones = [entry for entry in one.entries if id(entry.value) not in but]
+    others = [entry for entry in other.entries if id(entry.value) not in but]
     return len(ones) == len(others) and all(
-        alike(a.key, b.key, but=but) and alike(a.value, b.value, but=but)
+        alike(a.key, b.key, but) and alike(a.value, b.value, but)
         for a, b in zip(ones, others, strict=True)
     )
 

@@ -16,8 +16,8 @@ from provisioner.text.yamledit._base import (
     is_key,
     is_meant,
     nodes,
-    read,
 )
+from provisioner.text.yamledit._base.reader import read
 
 GAP: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*+)*+")
 _SIGN: Final = re.compile(r"[ \t]*+[:-]")
@@ -45,6 +45,7 @@ class Places(Source):
         self._added = self.newline if self.text[-1:] not in ("", "\n", "\r") else ""
         self.text += self._added
         self.root = read(self.text)
+        self._found: dict[tuple[Step, ...], list[Spot]] = {}
         if self._added and self.root and self.root.last.style in ("|", ">"):
             message = "the file ends in a block scalar and without a line break"
             raise failure(self.text, len(self.text) - 1, message, hint=_END_IT)
@@ -68,6 +69,12 @@ class Places(Source):
         Raises SpliceError where a step meets another kind of value, one that anchors or tags make
         part of something else, or two that it could mean.
         """
+        asked = tuple(path)  # more than once, and to find an item of a long list takes its time
+        if asked not in self._found:
+            self._found[asked] = self._find(asked)
+        return self._found[asked]
+
+    def _find(self, path: Sequence[Step]) -> list[Spot]:
         found = [Spot(self.root, self.root.start, 0)] if self.root else []
         for depth, step in enumerate(path if found else ()):
             node = found[-1].node
@@ -117,12 +124,15 @@ class Places(Source):
         """Return what stands after the colon or dash up to the end of the value."""
         return self.text[spot.slot : self.content_end(spot.node)]
 
-    def holds_only(self, spot: Spot) -> bool:
-        """Whether a collection has one entry and not even a comment beside it."""
+    def holds_only(self, spot: Spot, count: int = 1) -> bool:
+        """Whether a collection has so many entries and not even a comment beside them."""
         node = spot.node
-        before = self.text[spot.slot : self.entry_start(node, 0)]
-        after = self.text[node.entries[0].value.end : node.end]
-        return len(node.entries) == 1 and "#" not in before + after
+        if len(node.entries) != count:
+            return False
+        starts = [self.entry_start(node, at) for at in range(count)]
+        ends = [entry.value.end for entry in node.entries]
+        gaps = zip((spot.slot, *ends), (*starts, node.end), strict=True)
+        return not any("#" in self.text[one:two] for one, two in gaps)
 
     def content_end(self, node: Node) -> int:
         """Return the offset after `node`, without the blank lines that a block scalar may keep."""
@@ -145,8 +155,8 @@ class Places(Source):
         if "#" in self.text[start:end]:
             raise self.refusal(node, "a comment would be lost")
 
-    def unproven(self, node: Node | None) -> SpliceError:
-        """Return the error that an edit of `node` would change something else, too."""
-        start = node.start if node else 0
+    def unproven(self, spot: Spot | None) -> SpliceError:
+        """Return the error that an edit at `spot` would change something else, too."""
+        start = spot.node.start if spot else 0
         message = "this cannot be edited without a change to something else"
         return failure(self.text, start, message, hint=_BY_HAND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from provisioner.text.scalars import YAML
@@ -49,7 +50,7 @@ class Style(NamedTuple):
 def style_of(text: str, root: Node | None) -> Style:
     """Return the style of the first mapping and the first list that stand below a key in `text`."""
     steps: dict[str, int] = {}
-    for node in nodes(root) if root else ():
+    for node in takewhile(lambda _: len(steps) < len(Style._fields), nodes(root) if root else ()):
         for key, value in node.entries if not node.style else ():
             if key and value.entries and not (value.style or value.marks or value.kind == "alias"):
                 steps.setdefault(value.kind, column(text, value.start) - column(text, key.start))
