@@ -8,6 +8,7 @@ CLIENTS := .venv-clients
 AUDIT := .venv-audit
 READY  := $(VENV)/.ready
 FUZZ   ?= 100000
+EXAMPLES ?= 10000
 
 .PHONY: demo test lint types unit test-heavy test-clients golden fuzz audit mutation bench test-browser clean
 
@@ -33,6 +34,7 @@ unit: $(READY)
 # What takes too long for every change: some minutes.
 test-heavy: $(READY)
 	$(BIN)/pytest -n auto -m heavy
+	PROVISION_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto tests/property/test_merge.py tests/property/test_splice.py tests/property/test_yamledit.py
 
 # The MCP clients themselves, from their registries: about 1.7 GB, and ten minutes.
 test-clients: $(READY)
@@ -64,6 +66,7 @@ mutation: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/access.py
+	$(BIN)/python benchmarks/merge.py
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

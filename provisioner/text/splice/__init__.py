@@ -2,7 +2,7 @@
 
 Each format is a module with the same four functions over a file's text and a path of keys: `get`
 an entry, `put` it, `trace` what `put` will find, and `remove` the entry again, which with that
-trace gives the original text.
+trace gives the original text. `put_all` and `remove_all` do so for several entries of one parent.
 """
 
 from __future__ import annotations

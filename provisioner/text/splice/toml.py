@@ -1,7 +1,8 @@
 """TOML tables, edited in place: the lines of our table change, every other byte stays.
 
 A table is what stands under its own `[header]` and under the headers that continue it. Every edit
-is read back with `tomllib` and must have changed that table and nothing else, or it is refused.
+is read back with `tomllib`, in a long text with the tables near it, and must have changed that
+table and nothing else, or it is refused.
 """
 
 from __future__ import annotations

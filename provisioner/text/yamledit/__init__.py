@@ -1,7 +1,8 @@
 """YAML edited in place: only what is said changes, every other byte stays.
 
-A path leads through mappings by key and through lists by `Item`. Every edit is read back: the
-entry must be there and everything else say what it said, or the edit is refused. Comments outside
+A path leads through mappings by key and through lists by `Item`. Every edit is read back, in a long
+text with what stands near it: the entry must be there and everything else say what it said, or the
+edit is refused. Comments outside
 the entry are never touched; in an entry that is changed, those beside what stays stay.
 """
 
