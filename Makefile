@@ -31,7 +31,7 @@ types: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -n auto -m "not browser and not heavy"
 
-# What takes too long for every change: some minutes.
+# What takes too long for every change: half an hour of two processors. EXAMPLES=1000 is quicker.
 test-heavy: $(READY)
 	$(BIN)/pytest -n auto -m heavy
 	PROVISION_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto tests/property/test_merge.py tests/property/test_splice.py tests/property/test_yamledit.py

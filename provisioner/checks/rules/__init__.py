@@ -13,6 +13,7 @@ from provisioner.checks.rules import (
     bots,
     elsewhere,
     exceptions,
+    joins,
     machines,
     matching,
     raw,
@@ -34,6 +35,7 @@ RULES: Final[tuple[Rule[Site], ...]] = (
     *bots.RULES,
     *servers.RULES,
     *machines.RULES,
+    *joins.RULES,
     *raw.RULES,
     *tests.RULES,
 )

@@ -18,6 +18,11 @@ CLIENT = "bots: {ci: {identity: {path: /m}, clients: [{%s}]}}"
 LONG = "mcp_servers: {a: {labels: {env: dev}, tools: [x, %s%s]}}\n"
 SERVER = "mcp_servers: {a: {labels: {env: dev}, tools: [x, y]}}\n"
 
+SHORT: Final = (
+    "roles: {dev: {app_labels: {a: b}, tools: [x], options: {max_session_ttl: %s}}}\n"
+    "bots: {ci: {roles: [%s], identity: {%s}}}"
+)
+
 # Each breaks one rule; ▸ stands right before the place that is pointed at.
 BROKEN: Final[tuple[tuple[str, str], ...]] = (
     ("PV101", ROLE % "app_labels: {a: b}, ▸app_labels_expression: 'true', tools: [x]"),
@@ -124,6 +129,13 @@ BROKEN: Final[tuple[tuple[str, str], ...]] = (
         "bots: {ci: {join: [▸{method: gcp, allow: [{project_ids: [x]}]}, {method: gcp, allow: [{project_ids: [y]}]}]}}",
     ),
     ("PV183", BOT % "join: {method: token, token_path: /t}, tbot: {storage: ▸memory}"),
+    ("PV184", JOIN % "method: gcp, allow: [{project_ids: [x], ▸service_account: y}]"),
+    (
+        "PV184",
+        JOIN % "method: tpm, allow: [{ek_public_hash: x}], config: {▸ekcert_allowed_ca: [y]}",
+    ),
+    ("PV185", SHORT % ("10m", "▸dev", "path: /a")),
+    ("PV185", SHORT % ("1h", "▸dev", "path: /a, credential_ttl: 4h, renewal_interval: 2h")),
     ("PV190", ROLE % "spec: {allow: {▸app_labels: {a: b}}}"),
     ("PV190", ROLE % "spec: {deny: {mcp: {▸tools: [x]}}}"),
     ("PV190", ROLE % "spec: {▸options: {max_session_ttl: 8h}}"),
@@ -163,6 +175,8 @@ SOUND: Final[tuple[tuple[str, str], ...]] = (
     ("PV116", ROLE % "version: v7, options: {idp: {saml: {enabled: true}}}"),
     ("PV115 PV117 PV118", ROLE % "options: {max_session_ttl: 1d, lock: strict, require_session_mfa: false}"),
     ("PV130 PV132 PV134", "external_roles: [bots]\n" + ROLE % "" + "\n" + BOT % "roles: [dev, bots]"),
+    ("PV184", JOIN % "method: tpm, allow: [{ek_public_hash: x}], config: {ekcert_allowed_cas: [y]}"),
+    ("PV185", SHORT % ("20m", "dev", "path: /a")),
     ("PV135 PV136", BOT % "max_session_ttl: 168h"),
     ("PV137", BOT % "traits: {mcp_tools: [a]}"),
     ("PV141", LONG % ("", "y" * 56) + CLIENT % "format: goose, servers: [a], name: b"),
