@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
@@ -129,11 +129,11 @@ def _beyond(one: Spot | None, other: Spot | None) -> list[Row]:
 def _blamed(row: Row, now: Spot | None) -> Row:
     """Say of something lost what refuses it now, or else that nothing grants it any more."""
     if now is None or (row.kind == "tool" and row.name not in (now.server.tools or ())):
-        return replace(row, why=Why.GONE)
+        return row._replace(why=Why.GONE)
     if now.closed:
         why, role = now.closed
-        return replace(row, why=why, role=role, pattern="") if role else replace(row, why=why)
+        return row._replace(why=why, role=role, pattern="") if role else row._replace(why=why)
     if row.kind == "tool" and (refusal := now.refusal(row.name)):
         why, role, pattern = refusal
-        return replace(row, why=why, role=role, pattern=pattern)
-    return replace(row, why=Why.NO_TOOL)
+        return row._replace(why=why, role=role, pattern=pattern)
+    return row._replace(why=Why.NO_TOOL)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from provisioner.rbac.access._base import (
     Identity,
@@ -29,8 +29,7 @@ class World:
     servers: tuple[Server, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One thing that an identity may do, or gains or loses, and what does that.
 
     `name` is the tool; or the pattern, where the tools of the server are not known; or "" for the

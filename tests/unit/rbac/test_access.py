@@ -90,6 +90,13 @@ CALLS: dict[str, tuple[Identity, Server, str, Why, str, str]] = {
     "labels and tools must match in one and the same role": (
         bot(READS, role("prod", {"env": "prod"})), PROD, "read_file", Why.NO_TOOL, "", "",
     ),
+    "a role with tools whose labels do not match gives nothing": (
+        bot(ALL_DEV), PROD, "read_file", Why.NO_SERVER, "", "",
+    ),
+    "a device that is welcome and not required is no hindrance": (
+        bot(role("m", {"env": "dev"}, ["*"], device_trust_mode="optional")),
+        DEV, "read_file", Why.GRANTED, "m", "*",
+    ),
     "roles add up: one of them is enough": (
         bot(READS, ALL_DEV), DEV, "write_file", Why.GRANTED, "all-dev", "*",
     ),
