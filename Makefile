@@ -6,11 +6,12 @@ BIN    := $(VENV)/bin
 DEMO   := .demo
 CLIENTS := .venv-clients
 AUDIT := .venv-audit
+PEERS  := .venv-peers
 READY  := $(VENV)/.ready
 FUZZ   ?= 100000
 EXAMPLES ?= 10000
 
-.PHONY: demo test lint types unit test-heavy test-clients golden fuzz audit mutation bench test-browser clean
+.PHONY: demo test lint types unit test-heavy test-clients golden fuzz audit mutation bench bench-peers test-browser clean
 
 demo: $(READY)
 	@rm -rf $(DEMO) && mkdir $(DEMO)
@@ -63,10 +64,18 @@ audit: $(READY)
 mutation: $(READY)
 	$(BIN)/python benchmarks/mutation.py
 
+# What is promised, and every stage by size: ten minutes. Figures and plots go into docs/benchmarks.md.
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/access.py
 	$(BIN)/python benchmarks/merge.py
+	$(BIN)/python benchmarks/stages.py
+	$(BIN)/python benchmarks/publish.py
+
+# The same documents planned by the peers, each in an environment of its own: about 400 MB, and half an hour.
+bench-peers: $(READY)
+	$(BIN)/python benchmarks/side_by_side.py $(PEERS)
+	$(BIN)/python benchmarks/publish.py
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -75,4 +84,4 @@ $(READY): pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) $(AUDIT) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) $(PEERS) $(AUDIT) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Measure what the documentation claims, and print it as a Markdown table.
+"""Measure what is promised, and keep it.
 
 Each pair runs in turn in one session (A B A B ...), so that a machine that slows down slows both.
 Usage: python benchmarks/run.py [RUNS]
@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 import fixtures
 import floor
+import measure
 
 from provisioner import workflow
 from provisioner.cli import GC_THRESHOLD
@@ -29,22 +27,32 @@ from provisioner.clients import FORMATS
 from provisioner.cluster import snapshot
 from provisioner.rendering.machines import machine_files
 
-ROOT = Path(__file__).parent.parent
-FAKE = ROOT / "tests" / "fake_tctl" / "tctl"
+Row = tuple[str, str, str]
+"""What was measured, what came out, and what it should be."""
+
+HERE: Final = Path(__file__).parent
+SECOND: Final = 1.0  # how long each process of the slow tctl takes: long, to tell rounds apart
+SLOW: Final = 0.3  # seconds that a process of tctl takes over a real network
 
 
 def main(runs: int) -> None:
-    """Print all tables."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once
+    """Measure everything and keep what comes out."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        print("| what | measured | goal |\n|---|---|---|")
-        measured = (no_op_plan(root, runs), large_site(root, runs), client_files(root, runs))
-        for row in (*chain(*measured), *processes(root)):
-            print(f"| {' | '.join(row)} |")
+        rows = list(
+            chain(
+                no_op_plan(root, runs),
+                start_up(runs),
+                large_site(root, runs),
+                client_files(root, runs),
+                processes(root),
+                slow_tctl(root),
+            )
+        )
+    measure.keep("targets", {"machine": measure.machine(), "rows": rows})
 
 
-def no_op_plan(root: Path, runs: int) -> Iterator[tuple[str, str, str]]:
+def no_op_plan(root: Path, runs: int) -> Iterator[Row]:
     """Compare a plan without changes with the same work written by hand."""
     site, live = root / "site.yaml", root / "live.json"
     site.write_text(fixtures.site(1000, 1000))
@@ -61,47 +69,62 @@ def no_op_plan(root: Path, runs: int) -> Iterator[tuple[str, str, str]]:
     def by_hand() -> None:
         assert not floor.main(str(site), str(live), quiet=True)  # noqa: S101
 
-    one, two = in_turn(ours, by_hand, runs)
+    one, two = measure.in_turn(runs, ours, by_hand)
     yield (
         "no-op plan, 1,000 roles + 1,000 bots, against the floor, in one process",
-        f"{one:.2f} s against {two:.2f} s: {one / two:.2f} times",
-        "1.5 times",
+        _against(one, two),
+        "1.2 times",
     )
-    commands = (
-        [sys.executable, "-m", "provisioner", "plan", str(site), "--cluster", f"file:{live}"],
-        [sys.executable, str(ROOT / "benchmarks" / "floor.py"), str(site), str(live)],
+    command = [*measure.PROVISION, "plan", site, "--cluster", f"file:{live}"]
+    by_hand_command = [sys.executable, HERE / "floor.py", site, live]
+    one, two = measure.in_turn(
+        runs,
+        lambda: measure.must(measure.run(command)),
+        lambda: measure.must(measure.run(by_hand_command)),
     )
-    one, two = in_turn(*(runner(command) for command in commands), runs)
+    yield "the same as whole commands, start-up and imports included", _against(one, two), "-"
+
+
+def _against(one: list[float], two: list[float]) -> str:
+    ours, theirs = statistics.median(one), statistics.median(two)
+    return f"{ours:.2f} s against {theirs:.2f} s: {measure.ratio(one, two):.2f} times"
+
+
+def start_up(runs: int) -> Iterator[Row]:
+    """Compare `provision --help` with a program of click alone."""
+    one, two = measure.in_turn(
+        3 * runs,
+        lambda: measure.must(measure.run([*measure.PROVISION, "--help"])),
+        lambda: measure.must(measure.run([sys.executable, HERE / "bare.py", "--help"])),
+    )
+    yield "`provision --help` against a program of click alone", _against(one, two), "1.4 times"
+
+
+def large_site(root: Path, runs: int) -> Iterator[Row]:
+    """Plan a large site with the machines of its bots, and hold it against the floor without them."""
+    site, live = root / "large.yaml", root / "large.json"
+    site.write_text(fixtures.site(500, 10_000, machines=True))
+    fixtures.live_as(site, live)
+    command = [*measure.PROVISION, "plan", site, "--cluster", f"file:{live}"]
+    by_hand = [sys.executable, HERE / "floor.py", site, live]
+    pairs = [(measure.must(measure.run(command)), measure.run(by_hand)) for _ in range(runs)]
+    seconds = statistics.median(usage.cpu for usage, _ in pairs)
+    megabytes = statistics.median(usage.megabytes for usage, _ in pairs)
+    times = statistics.median(usage.cpu / hand.cpu for usage, hand in pairs)
+    hand = statistics.median(hand.cpu for _, hand in pairs)
     yield (
-        "the same as whole commands, start-up and imports included",
-        f"{one:.2f} s against {two:.2f} s: {one / two:.2f} times",
+        "no-op plan of 10,000 bots with tokens, tbot and clients, and 500 roles, as a whole command",
+        f"{seconds:.2f} s, {megabytes:.0f} MB",
+        "4 s, 400 MB",
+    )
+    yield (
+        "the same against the floor, which renders and compares the roles and bots alone",
+        f"{seconds:.2f} s against {hand:.2f} s: {times:.2f} times",
         "-",
     )
 
 
-def large_site(root: Path, runs: int) -> Iterator[tuple[str, str, str]]:
-    """Read and judge a large site, in a process of its own so that its memory can be told."""
-    site = root / "large.yaml"
-    site.write_text(fixtures.site(500, 10_000, machines=True))
-    code = (
-        "import resource, sys, time; from pathlib import Path; from provisioner import workflow\n"
-        "start = time.process_time(); checked = workflow.check(Path(sys.argv[1]))\n"
-        "assert checked.site; print(time.process_time() - start, "
-        "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
-    )
-    found = [
-        [float(part) for part in output([sys.executable, "-c", code, str(site)]).split()]
-        for _ in range(runs)
-    ]
-    seconds, megabytes = (statistics.median(column) for column in zip(*found, strict=True))
-    yield (
-        "reading and judging a site of 10,000 bots and 500 roles",
-        f"{seconds:.2f} s, {megabytes:.0f} MB",
-        "2 s, 300 MB",
-    )
-
-
-def client_files(root: Path, runs: int) -> Iterator[tuple[str, str, str]]:
+def client_files(root: Path, runs: int) -> Iterator[Row]:
     """Render what 1,000 bots need for their clients, each bot having one of every format."""
     path, templates = root / "clients.yaml", load_templates(None)
     path.write_text(fixtures.site(500, 1000, machines=True, formats=FORMATS))
@@ -109,25 +132,26 @@ def client_files(root: Path, runs: int) -> Iterator[tuple[str, str, str]]:
 
     def rendered() -> Iterator[str]:
         locate = prepared.document.key_place
-        for name, template, at, context in machine_files(prepared.site, locate, lambda _: ()):
+        for name, template, find, context in machine_files(prepared.site, locate, lambda _: ()):
             if name.startswith("clients/"):
-                yield templates.render(template, context(), entry=at)
+                yield templates.render(template, context(), entry=find)
 
-    found = []
-    for _ in range(runs):
-        start = cpu()
-        count = sum(1 for _ in rendered())
-        found.append(cpu() - start)
+    (found,) = measure.in_turn(runs, lambda: sum(1 for _ in rendered()))
     yield (
-        f"rendering the {count:,} client files of 1,000 bots, a client of each format a bot",
+        f"rendering the {sum(1 for _ in rendered()):,} client files of 1,000 bots, one of each format a bot",
         f"{statistics.median(found):.2f} s",
         "2 s",
     )
 
 
-def processes(root: Path) -> Iterator[tuple[str, str, str]]:
+def processes(root: Path) -> Iterator[Row]:
     """Count the tctl processes of a no-op plan as the site grows."""
-    counts = [_processes_for(root, size) for size in (1, 10, 100)]
+    counts = []
+    for size in (1, 10, 100):
+        site = root / f"{size}.yaml"
+        site.write_text(fixtures.site(size, size))
+        _logged(root / f"{size}", "apply", site)
+        counts.append(len(_logged(root / f"{size}", "plan", site)))
     yield (
         "tctl processes of a no-op plan for 1, 10 and 100 roles and bots",
         ", ".join(map(str, counts)),
@@ -135,55 +159,48 @@ def processes(root: Path) -> Iterator[tuple[str, str, str]]:
     )
 
 
-def _processes_for(root: Path, size: int) -> int:
-    site, log = root / f"{size}.yaml", root / f"{size}.log"
-    site.write_text(fixtures.site(size, size))
+def slow_tctl(root: Path) -> Iterator[Row]:
+    """Apply 100 changed roles through a tctl that takes its time, and count what has to be waited for."""
+    site = root / "slow.yaml"
+    site.write_text(fixtures.site(100, 100))
+    _logged(root / "slow", "apply", site)
+    site.write_text(fixtures.site(100, 100, changed=100))
+    spans = _logged(root / "slow", "apply", site, delay=SECOND)
+    waited = rounds(spans) * SLOW
+    yield (
+        f"waiting while 100 changed roles are applied, by a tctl whose every process takes {SLOW * 1000:.0f} ms",
+        f"{waited:.1f} s: {len(spans)} processes, {rounds(spans)} one after the other",
+        "3 s",
+    )
+
+
+def rounds(spans: list[tuple[float, float]]) -> int:
+    """Return how many processes had to wait for the end of another: the longest chain of `spans`."""
+    count, end = 0, 0.0
+    for started, ended in sorted(spans, key=lambda span: span[1]):
+        if started >= end:
+            count, end = count + 1, ended
+    return count
+
+
+def _logged(state: Path, command: str, site: Path, delay: float = 0.0) -> list[tuple[float, float]]:
+    """Run a command through the stand-in for tctl; return when each process started and ended."""
+    log = state.with_suffix(".log")
+    ended = log.with_name(f"{log.name}.ended")
+    for file in (log, ended):
+        file.unlink(missing_ok=True)
     environment = {
-        **os.environ,
-        "FAKE_TCTL_STATE": str(root / f"{size}.json"),
+        "FAKE_TCTL_STATE": str(state.with_suffix(".state")),
         "FAKE_TCTL_LOG": str(log),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "FAKE_TCTL_DELAY": str(delay),
     }
-    command = [sys.executable, "-m", "provisioner", "{}", str(site), "--tctl", str(FAKE)]
-    apply = [part.format("apply") for part in command]
-    subprocess.run([*apply, "--yes"], env=environment, check=True, capture_output=True)
-    log.unlink()
-    plan = [part.format("plan") for part in command]
-    subprocess.run(plan, env=environment, check=True, capture_output=True)
-    return sum("argv" in json.loads(line) for line in log.read_text().splitlines())
-
-
-def in_turn(one: Callable[[], None], two: Callable[[], None], runs: int) -> tuple[float, float]:
-    """Return the median CPU seconds of both, run one after the other; the first round is not counted."""
-    found: tuple[list[float], list[float]] = ([], [])
-    for round_ in range(runs + 1):
-        for seconds, work in zip(found, (one, two), strict=True):
-            start = cpu()
-            work()
-            if round_:
-                seconds.append(cpu() - start)
-    return statistics.median(found[0]), statistics.median(found[1])
-
-
-def cpu() -> float:
-    """Return the CPU seconds of this process and of its children that have ended."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
-
-
-def runner(command: list[str]) -> Callable[[], None]:
-    """Return what runs a command and keeps its output away."""
-    return lambda: void(subprocess.run(command, check=True, capture_output=True))
-
-
-def void(_result: object) -> None:
-    """Take a result and return nothing."""
-
-
-def output(command: list[str]) -> str:
-    """Return what a command prints."""
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    options = ["--yes"] if command == "apply" else []
+    run = [*measure.PROVISION, command, site, "--tctl", measure.FAKE, *options]
+    measure.must(measure.run(run, env=environment))
+    ends = {entry["pid"]: entry["at"] for entry in map(json.loads, ended.read_text().splitlines())}
+    starts = map(json.loads, log.read_text().splitlines())
+    return [(entry["at"], ends[entry["pid"]]) for entry in starts if "argv" in entry]
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    main(int((sys.argv[1:] or ["5"])[0]))

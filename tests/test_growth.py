@@ -1,0 +1,121 @@
+"""Work grows no faster than the site: calls are counted, so that no clock decides."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from math import log
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from benchmarks import fixtures
+from provisioner import workflow
+from provisioner.applying.apply import apply
+from provisioner.change import Plan
+from provisioner.cli._base import load_templates
+from provisioner.cluster import snapshot
+from provisioner.cluster.memory import MemoryCluster
+from provisioner.report import plan_json, plan_markdown, plan_text
+from provisioner.text import terminal
+
+ROOT = Path(__file__).parent.parent
+FEW, MANY = 60, 240
+LIMIT = MANY / FEW * log(MANY) / log(FEW)  # what n log n would take
+
+
+class Fleet:
+    """A site of so many bots with their machines, its live state, and what was planned."""
+
+    def __init__(self, root: Path, bots: int) -> None:
+        self.site, self.live = root / f"{bots}.yaml", root / f"{bots}.json"
+        self.site.write_text(fixtures.site(bots // 20, bots, machines=True))
+        fixtures.live_as(self.site, self.live)
+        self.site.write_text(fixtures.site(bots // 20, bots, machines=True, changed=bots // 40))
+
+    def prepare(self) -> workflow.Prepared:
+        """Load, decode, judge and render."""
+        return workflow.prepare(self.site, TEMPLATES)
+
+    def look(self) -> workflow.Seen:
+        """Read the live state."""
+        cluster = snapshot.parse(self.live.read_bytes(), "live.json")
+        return workflow.look(self.prepare(), cluster, prune=False)
+
+    def plan(self) -> Plan:
+        """Do all that a plan takes, access and digest included."""
+        return workflow.plan_for(self.prepare(), self.look(), prune=False)
+
+    def report(self) -> None:
+        """Plan, and tell the plan in three formats."""
+        made = self.plan()
+        plan_text.text(made, terminal.plain, ())
+        plan_json.as_json(made, datetime(2026, 1, 1, tzinfo=UTC))
+        plan_markdown.text(made, ())
+
+    def apply(self) -> None:
+        """Plan and apply."""
+        cluster = MemoryCluster([live.body for live in self.look().live], name="bench")
+        assert all(event for event in apply(self.plan(), cluster))
+
+
+TEMPLATES = load_templates(None)
+WORKS: dict[str, Callable[[Fleet], object]] = {
+    "prepare": Fleet.prepare,
+    "look": Fleet.look,
+    "plan": Fleet.plan,
+    "report": Fleet.report,
+    "apply": Fleet.apply,
+}
+
+
+@pytest.fixture(scope="module")
+def fleets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Fleet, Fleet]:
+    root = tmp_path_factory.mktemp("fleets")
+    return Fleet(root, FEW), Fleet(root, MANY)
+
+
+def calls(work: Callable[[Fleet], object], fleet: Fleet) -> int:
+    """Return how many functions are called in the course of a work, built-in ones included."""
+    count = 0
+
+    def counted(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    sys.setprofile(counted)
+    try:
+        work(fleet)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("work", WORKS.values(), ids=WORKS.keys())
+def test_four_times_the_bots_are_four_times_the_work(
+    work: Callable[[Fleet], object], fleets: tuple[Fleet, Fleet]
+) -> None:
+    """No stage grows faster than n log n in the number of bots."""
+    few, many = fleets
+    work(few)  # what is compiled and kept once is no part of the growth
+    assert calls(work, many) < LIMIT * calls(work, few)
+
+
+def test_the_page_shows_what_was_measured() -> None:
+    """Tables and plots of docs/benchmarks.md are those of the figures that are kept."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "publish.py"), "--check"]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_what_was_measured_grows_no_faster_than_n_log_n() -> None:
+    """Of the figures that are kept, each stage of some length grows from 1,000 to 10,000 bots as n log n."""
+    kept = json.loads((ROOT / "benchmarks" / "results" / "stages.json").read_text())
+    *_, before, last = kept["sizes"]
+    for stage, took in last["stages"].items():
+        earlier = before["stages"][stage]["cpu"]
+        if earlier > 0.05:  # what is shorter is mostly noise
+            assert took["cpu"] < 14 * earlier, stage  # 13.3 times is n log n, and the rest noise
