@@ -28,7 +28,7 @@ QUICK = {
     ("install", "interrupt"): 40,
     ("snapshot", "kill"): 30,
     ("snapshot", "disk-full"): 40,
-    ("local-init", "kill"): 60,
+    ("local-init", "kill"): 30,
 }
 """Which are quick, and how many steps they have at least: fewer would mean that they are not seen."""
 APPLYING = ("apply", "large-apply")
