@@ -1,4 +1,4 @@
-"""What a plan is made of: operations, changed fields, changes, notes, and the events of an apply."""
+"""What a plan is made of: operations, changed fields, changes and notes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Final, Literal
 
-from provisioner.effort import Effort
-from provisioner.errors import ClusterError, Place, Problem
+from provisioner.errors import Place, Problem
 from provisioner.values import Body, Plain, nothing, sha256
 
 
@@ -268,45 +267,3 @@ class Plan:
         """Return what drifted, notes included, and the changes that are only pending."""
         drifted = tuple(line for line in (*self.changes, *self.notes) if line.is_drift)
         return drifted, tuple(change for change in self.changes if not change.is_drift)
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """These changes are about to be sent; recorded before the first byte leaves."""
-
-    changes: tuple[Change, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The outcome of one change: no error means the cluster took it."""
-
-    change: Change
-    error: ClusterError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """This change was not tried, because `blocker` did not happen."""
-
-    change: Change
-    blocker: Key
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Long work moves on: `done` of `total` (0: not known), in the words of `what`."""
-
-    what: str
-    done: int = 0
-    total: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something the user should know now."""
-
-    text: str
-
-
-Event = Started | Done | Skipped | Progress | Note | Effort

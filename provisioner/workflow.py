@@ -15,7 +15,7 @@ from typing import Final
 
 from provisioner.applying import execution
 from provisioner.applying.gate import gate
-from provisioner.change import Adoption, ClusterInfo, Event, Inputs, Key, Plan, TestResult
+from provisioner.change import Adoption, ClusterInfo, Inputs, Key, Plan, TestResult
 from provisioner.checks import severity
 from provisioner.checks.acceptance import Test
 from provisioner.checks.alone import judge_alone, raised, told
@@ -24,6 +24,7 @@ from provisioner.cluster.references import Resolving
 from provisioner.cluster.resource import Resource, resource
 from provisioner.effort import Phase, Tell, unheard
 from provisioner.errors import Place, Problem, SiteError
+from provisioner.events import Event
 from provisioner.planning import lookups
 from provisioner.planning.adoption import adoption
 from provisioner.planning.desired import Declared, Desired, Excepting

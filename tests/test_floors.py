@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "provisioner"
 HOUSE = (
     "clients effort errors values",
     "change rbac system text",
+    "events",
     "cluster machine proxy templating",
     "site",
     "tools",

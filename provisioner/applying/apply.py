@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import groupby
 
-from provisioner.change import Change, Done, Event, Key, Op, Plan, Skipped, Started
+from provisioner.change import Change, Key, Op, Plan
 from provisioner.cluster.kinds import APPLIED_LABEL
 from provisioner.cluster.port import Verb, WritableCluster, Write
 from provisioner.cluster.resource import applied_hash, with_label
+from provisioner.events import Done, Event, Skipped, Started
 from provisioner.planning.holdings import roles_of
 from provisioner.planning.plan import stage
 

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from provisioner.applying.apply import apply
-from provisioner.change import Change, Done, Event, Note, Op, Plan
+from provisioner.change import Change, Op, Plan
 from provisioner.cluster.port import WritableCluster
 from provisioner.effort import Phase
 from provisioner.errors import ClusterError, Moved, NotApplied, Stale
+from provisioner.events import Done, Event, Note
 
 
 def carry_out(

@@ -26,8 +26,9 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from provisioner import __version__
-from provisioner.change import Change, Done, Event, Plan, Skipped, Started
+from provisioner.change import Change, Plan
 from provisioner.errors import FileError, ProvisionError
+from provisioner.events import Done, Event, Skipped, Started
 from provisioner.report import plan_json
 from provisioner.system.provenance import Commit
 from provisioner.values import Plain, canonical_json

@@ -10,13 +10,14 @@ from pathlib import Path
 import click
 
 from provisioner import workflow
-from provisioner.change import Event, Plan
+from provisioner.change import Plan
 from provisioner.cli._approval import Approval
 from provisioner.cli._base import Reach
 from provisioner.cli._reporting import reporting
 from provisioner.cli._teller import Teller
 from provisioner.cluster.port import WritableCluster
 from provisioner.errors import Refused
+from provisioner.events import Event
 from provisioner.report import outcome
 from provisioner.text.terminal import Paint, visible
 from provisioner.workflow import Prepared

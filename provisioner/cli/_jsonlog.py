@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from provisioner.change import Change, Done, Event, Note, Progress, Skipped, Started
+from provisioner.change import Change
 from provisioner.effort import Call, Called, Phase
 from provisioner.errors import ClusterError, ProvisionError, SiteError
+from provisioner.events import Done, Event, Note, Progress, Skipped, Started
 from provisioner.system.process import strip_ansi
 from provisioner.text import diagnostics
 

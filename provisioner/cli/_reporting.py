@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import click
 
 from provisioner.applying.run_report import Origin, RunReport
-from provisioner.change import Event, Plan
+from provisioner.change import Plan
 from provisioner.cli._approval import Approval
+from provisioner.events import Event
 from provisioner.system import files, provenance
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -15,11 +15,11 @@ from pathlib import PurePath
 
 import click
 
-from provisioner.change import Done, Event, Note, Progress, Skipped
 from provisioner.cli._live import Live
 from provisioner.cli._stopwatch import Stopwatch
 from provisioner.effort import Call, Called, Phase
 from provisioner.errors import ProvisionError
+from provisioner.events import Done, Event, Note, Progress, Skipped
 from provisioner.text.terminal import visible
 
 

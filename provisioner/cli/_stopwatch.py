@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from provisioner.change import Event
 from provisioner.effort import Call, Called, Phase
+from provisioner.events import Event
 from provisioner.text.terminal import plural
 
 _STATUS: Final = Path("/proc/self/status")

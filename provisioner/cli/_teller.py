@@ -9,12 +9,12 @@ from typing import Self
 
 import click
 
-from provisioner.change import Event
 from provisioner.cli import _stopwatch
 from provisioner.cli._jsonlog import JsonLog
 from provisioner.cli._spoken import Spoken
 from provisioner.effort import Phase
 from provisioner.errors import ProvisionError
+from provisioner.events import Event
 
 
 class Teller:

@@ -15,10 +15,10 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from provisioner.change import Note
 from provisioner.cli._teller import Teller
 from provisioner.cluster.port import WritableCluster
 from provisioner.errors import FileError, Refused
+from provisioner.events import Note
 from provisioner.system.locks import Locked, lock
 from provisioner.text import units
 from provisioner.workflow import Prepared

@@ -11,10 +11,10 @@ from typing import Any, Final
 import click
 
 from provisioner import scenes
-from provisioner.change import Progress
 from provisioner.cli import _base
 from provisioner.cli._teller import Teller
 from provisioner.cli._telling import telling_options
+from provisioner.events import Progress
 from provisioner.rbac.inquiry import Scene
 from provisioner.site.model import Site
 from provisioner.tools import inventory

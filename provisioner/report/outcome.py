@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from provisioner.change import Change, Done, Event, Note, Op, Skipped, Started
+from provisioner.change import Change, Op
+from provisioner.events import Done, Event, Note, Skipped, Started
 from provisioner.report._base import STYLES
 from provisioner.text.terminal import Paint, plural, visible
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from provisioner import workflow
 from provisioner.applying.apply import apply
-from provisioner.change import Done, Op, Plan, Skipped
+from provisioner.change import Op, Plan
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.cluster.snapshot import parse, take
+from provisioner.events import Done, Skipped
 from provisioner.planning.holdings import roles_of
 from provisioner.planning.plan import stage
 from provisioner.planning.reduction import reduced

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from provisioner import workflow
-from provisioner.change import ClusterInfo, Done, Event, Note, Op, Started
+from provisioner.change import ClusterInfo, Op
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.cluster.port import Outcome, Scope, Verb, Write
 from provisioner.effort import Phase
@@ -20,6 +20,7 @@ from provisioner.errors import (
     Unreachable,
     WrongVersion,
 )
+from provisioner.events import Done, Event, Note, Started
 from provisioner.values import Body
 from provisioner.workflow import Prepared
 from tests.bodies import bot, role

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 
-from provisioner.change import ClusterInfo, Event, Key
+from provisioner.change import ClusterInfo, Key
 from provisioner.cluster.port import Outcome, Scope, Write
 from provisioner.cluster.resource import Resource, resource
 from provisioner.cluster.tctl import _guard, reading, writing
 from provisioner.cluster.tctl._base import TctlOptions, Tool
+from provisioner.events import Event
 from provisioner.values import Body
 
 __all__ = ["Tctl", "TctlOptions"]

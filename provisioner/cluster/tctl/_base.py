@@ -10,7 +10,6 @@ from itertools import count
 from random import SystemRandom
 from typing import Final
 
-from provisioner.change import Event, Note
 from provisioner.cluster.teleport.caller import APPS_HINT, RULES_HINT
 from provisioner.effort import Call, Called
 from provisioner.errors import (
@@ -25,6 +24,7 @@ from provisioner.errors import (
     Throttled,
     Unreachable,
 )
+from provisioner.events import Event, Note
 from provisioner.system.process import Command, Result, run_all, strip_ansi
 from provisioner.text.terminal import visible
 from provisioner.values import EMPTY

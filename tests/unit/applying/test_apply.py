@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from provisioner.applying.apply import apply
-from provisioner.change import Done, Event, Plan, Skipped, Started
+from provisioner.change import Plan
 from provisioner.cluster.kinds import APPLIED_LABEL
 from provisioner.cluster.port import Verb
 from provisioner.cluster.resource import applied_hash
 from provisioner.errors import Rejected, Unreachable
+from provisioner.events import Done, Event, Skipped, Started
 from provisioner.planning.plan import plan
 from tests.bodies import CLUSTER, OURS, bot, desired, live, role, token
 from tests.clusters import FaultyCluster

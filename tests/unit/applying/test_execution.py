@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from provisioner.applying.execution import carry_out
-from provisioner.change import Done, Event, Key, Op, Plan
+from provisioner.change import Key, Op, Plan
 from provisioner.cluster.port import Scope, Verb, Write
 from provisioner.cluster.resource import resource
 from provisioner.errors import Moved, NotApplied, Rejected, Stale
+from provisioner.events import Done, Event
 from provisioner.planning.plan import plan
 from tests.bodies import CLUSTER, bot, desired, role
 from tests.clusters import FaultyCluster, key

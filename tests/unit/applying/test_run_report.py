@@ -11,8 +11,9 @@ import pytest
 
 from provisioner.applying.apply import apply
 from provisioner.applying.run_report import Origin, RunReport
-from provisioner.change import Change, Done, Inputs, Key, Plan, Skipped, Started
+from provisioner.change import Change, Inputs, Key, Plan
 from provisioner.errors import FileError, NotApplied, Rejected
+from provisioner.events import Done, Skipped, Started
 from provisioner.planning.plan import plan
 from provisioner.system.provenance import Commit
 from provisioner.values import Secret, freeze

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from provisioner.change import Done, Event, Note, Progress, Skipped, Started
 from provisioner.cli import _live
 from provisioner.cli._teller import Teller
 from provisioner.effort import Call, Called, Phase
 from provisioner.errors import FileError, Place, Problem, Rejected, SiteError
+from provisioner.events import Done, Event, Note, Progress, Skipped, Started
 from provisioner.planning.plan import plan
 from tests.bodies import CLUSTER, bot, desired, role
 

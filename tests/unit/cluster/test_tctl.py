@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.change import Event, Key, Note
+from provisioner.change import Key
 from provisioner.cluster.canonical import canonical
 from provisioner.cluster.port import Outcome, Scope, Verb, WritableCluster, Write
 from provisioner.cluster.resource import equal
@@ -29,6 +29,7 @@ from provisioner.errors import (
     Throttled,
     Unreachable,
 )
+from provisioner.events import Event, Note
 from provisioner.system.process import Result
 from provisioner.values import Secret, thaw
 

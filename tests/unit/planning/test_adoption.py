@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from provisioner.applying.apply import apply
-from provisioner.change import Adoption, Change, Done, Key, Op, Plan
+from provisioner.change import Adoption, Change, Key, Op, Plan
 from provisioner.cluster.kinds import APPLIED_LABEL, SITE_LABEL
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.cluster.port import Scope, Verb, Write
 from provisioner.cluster.resource import resource
 from provisioner.errors import Missing, Place, WrongVersion
+from provisioner.events import Done
 from provisioner.planning.adoption import adoption
 from provisioner.planning.desired import Desired
 from provisioner.planning.plan import plan

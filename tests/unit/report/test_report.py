@@ -7,21 +7,10 @@ from typing import Any
 
 import pytest
 
-from provisioner.change import (
-    Change,
-    ClusterInfo,
-    Done,
-    Event,
-    Key,
-    Note,
-    Op,
-    Plan,
-    Progress,
-    Skipped,
-    Started,
-)
+from provisioner.change import Change, ClusterInfo, Key, Op, Plan
 from provisioner.cluster.kinds import PROTECTED_LABEL
 from provisioner.errors import Place, Problem, Rejected
+from provisioner.events import Done, Event, Note, Progress, Skipped, Started
 from provisioner.planning.plan import plan
 from provisioner.report import outcome, plan_json, plan_text
 from provisioner.text.terminal import ansi, plain
