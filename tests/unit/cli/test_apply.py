@@ -37,7 +37,7 @@ def live(run: Run, cluster: str, directory: Path) -> list[str]:
 def faulty(monkeypatch: pytest.MonkeyPatch, **how: Any) -> FaultyCluster:
     """Put a cluster that goes wrong where commands open an embedded one."""
     cluster = FaultyCluster(**how)
-    monkeypatch.setattr(_base, "LocalCluster", lambda _path: cluster)
+    monkeypatch.setattr(_base, "LocalCluster", lambda _path, **_acting: cluster)
     return cluster
 
 

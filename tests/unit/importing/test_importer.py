@@ -8,6 +8,7 @@ import pytest
 from provisioner import workflow
 from provisioner.change import Adoption, Key
 from provisioner.cluster.memory import MemoryCluster
+from provisioner.cluster.resource import resource
 from provisioner.errors import SiteError
 from provisioner.importing.choice import choose
 from provisioner.importing.importer import Imported, Target, write_down
@@ -50,6 +51,19 @@ def test_the_round_trip(tmp_path: Path, version: str) -> None:
     list(workflow.carry_out(plan, prepared, cluster))
     after = workflow.make_plan(prepared, cluster, prune=True)
     assert (after.changes, after.notes, after.problems) == ((), (), prepared.warnings)
+
+
+def test_a_server_of_an_agent(tmp_path: Path) -> None:
+    """What an agent serves by itself is written down with the rest, by its labels."""
+    inner = app("static", labels={"env": "dev"}, mcp={"command": "x"})
+    body = {"kind": "app_server", "version": "v3", "metadata": {"name": "static"}}
+    found = (resource({**body, "spec": {"app": inner}}),)
+    checked = workflow.check(tmp_path / "site.yaml", sites.HEAD.encode())
+    assert checked.site is not None
+    target = Target(tmp_path / "site.yaml", sites.HEAD, checked.site, is_new=True)
+    made = write_down(target, choose(found, (), "acme", ()), (), sites.TEMPLATES)
+    assert (written(made), made.left) == (["app_server/static"], ())
+    assert "static:\n    labels:\n      env: dev" in made.text
 
 
 def test_bots_in_the_older_spelling(tmp_path: Path) -> None:
