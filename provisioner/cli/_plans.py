@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import click
 
 from provisioner import workflow
-from provisioner.change import Key, Plan
+from provisioner.change import Key, Op, Plan
 from provisioner.cli import _base
 from provisioner.errors import ProvisionError, Refused, SiteError, Stale
 from provisioner.report import plan_html, plan_json, plan_markdown, plan_text, plans
@@ -173,5 +173,7 @@ def _code(found: Plan | ProvisionError, *, detailed: bool) -> int:
     if any(problem.severity == "error" for problem in found.problems):
         return SiteError.exit_code
     if any(test.state != "passed" for test in found.tests):
+        return Refused.exit_code
+    if any(note.op is Op.CONFLICT for note in found.notes):
         return Refused.exit_code
     return 2 if detailed and found.changes else 0

@@ -157,6 +157,7 @@ def test_conflicts(run: Run, site: Path, cluster: str) -> None:
     """What belongs to another site is not touched, and nothing else is done either."""
     run("apply", "--cluster", cluster, "--yes")
     site.write_text(SITE.replace("acme", "other").replace("read_*", "*") + "  more: {}\n")
+    assert run("plan", "--cluster", cluster).code == 3  # so that CI stops before somebody merges it
     ran = run("apply", "--cluster", cluster, "--yes")
     assert ran.code == 3
     assert "error: conflict: role/dev: it belongs to site acme" in ran.err
