@@ -180,9 +180,9 @@ def cas_option(function: F) -> F:
 def _keys(_ctx: click.Context, _param: click.Parameter, words: tuple[str, ...]) -> tuple[Key, ...]:
     """Return words such as `role/dev` as keys. Raises click.BadParameter."""
     keys = tuple(Key.of(word) for word in words)
-    for key in keys:
+    for word, key in zip(words, keys, strict=True):
         if key.kind not in KINDS or not key.name:
-            raise click.BadParameter(f"{str(key)!r}: expected KIND/NAME, of {', '.join(KINDS)}")
+            raise click.BadParameter(f"{word!r}: expected KIND/NAME, of {', '.join(KINDS)}")
     return keys
 
 

@@ -47,8 +47,10 @@ def test_widening(run: Run, site: Path, cluster: str) -> None:
                ("--only", "node/x"), ("--only", "role/")],
 )  # fmt: skip
 def test_usage(option: tuple[str, str], run: Run, cluster: str) -> None:
-    """Numbers are in their range, and names are KIND/NAME."""
-    assert run("apply", "--cluster", cluster, *option).code == 64
+    """Numbers are in their range, and names are KIND/NAME: what was typed is quoted as it is."""
+    ran = run("apply", "--cluster", cluster, *option)
+    assert ran.code == 64
+    assert option[0] != "--only" or f"'{option[1]}': expected KIND/NAME" in ran.err
 
 
 @pytest.mark.usefixtures("site")
@@ -89,6 +91,26 @@ def test_what_a_part_needs(run: Run, cluster: str) -> None:
         ("role/dev", "needed by bot/ci"),
         ("bot/ci", ""),
     ]
+
+
+def test_a_part_beside_servers_to_come(run: Run, site: Path, cluster: str) -> None:
+    """A server that the rest of the site will create, or change, is no error in a part of it."""
+    servers = (
+        "mcp_servers:\n  files: {labels: {env: dev}, app: {uri: 'mcp+https://files.internal'}}\n"
+    )
+    site.write_text(SITE + servers)
+    ran = run("apply", "--cluster", cluster, "--only", "role/dev", "--yes")
+    assert (ran.code, ran.out.endswith("\n1 of 1 change made.\n")) == (0, True)
+    run("apply", "--cluster", cluster, "--yes")
+    site.write_text(SITE.replace("read_*", "*") + servers.replace("dev", "test"))
+    assert run("plan", "--cluster", cluster, "--only", "role/dev").code == 0
+
+
+def test_a_part_beside_servers_of_nobody(run: Run, site: Path, cluster: str) -> None:
+    """A server that nobody registers is an error in every part."""
+    site.write_text(SITE + "mcp_servers:\n  files: {labels: {env: dev}}\n")
+    ran = run("plan", "--cluster", cluster, "--only", "role/dev")
+    assert (ran.code, "PV202: no agent serves" in ran.out) == (1, True)
 
 
 @pytest.mark.usefixtures("site")
