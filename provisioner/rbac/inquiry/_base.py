@@ -105,7 +105,10 @@ def _check(kind: str, name: str, known: Iterable[str], where: str) -> None:
     if name in names:
         return
     place = where if kind == "tool" else f"in {where}"
+    server, _, tool = name.partition("/")
     close = difflib.get_close_matches(name, names, n=1)
+    if kind == "MCP server" and tool and server in names:
+        close = [f"{server} {tool}, in two words"]
     rest = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
     listed = (
         f"there are: {', '.join(names[:_MANY])}{rest}" if names else f"there is no {kind} at all"

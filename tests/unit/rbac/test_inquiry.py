@@ -39,6 +39,11 @@ def test_one_tool() -> None:
     [
         (Question(("admn",)), "there is no bot `admn` in site.yaml alone", "did you mean admin?"),
         (Question(servers=("fils",)), "there is no MCP server `fils` in", "did you mean files?"),
+        (
+            Question(servers=("files/x",)),
+            "there is no MCP server `files/x` in",
+            "did you mean files x, in two words?",
+        ),
         (Question((), ("files",), "read_fil"), "no tool `read_fil` on files", "mean read_file?"),
         (Question(("xyz",)), "there is no bot `xyz`", "there are: admin, careful, idle"),
     ],
