@@ -126,6 +126,8 @@ def _compare(prepared: Prepared, ways: Ways, roles: Roles, shown: _Shown) -> int
     scene = roles.scene(prepared)
     there = {server.name for server in scene.world.servers}
     servers = [ways.server] if ways.server else _checkable(prepared.site, prepared.lock, there)
+    if not servers:
+        _base.say(f"note: nothing to check: no MCP server of {visible(str(shown.site))} is pinned")
     found = ways.read([server for server in servers if server in pins], prepared.site)
     comparisons = [compare(s, pins.get(s), found.get(s), scene.world) for s in servers]
     shown.tell(comparisons, scene)
