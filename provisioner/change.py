@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal, NamedTuple
 
 from provisioner.errors import Place, Problem
 from provisioner.values import Body, Plain, nothing, sha256
@@ -155,12 +155,12 @@ class ClusterInfo:
         return f"{self.name} (Teleport {self.version}, {self.via}{recorded})"
 
 
-@dataclass(frozen=True, slots=True)
-class AccessRow:
-    """One thing that a bot gains or loses by a plan.
+class AccessRow(NamedTuple):
+    """One thing that a bot gains or loses by a plan: a tuple, because they come by the ten thousand.
 
     `kind` is "tool", "pattern" (the server's tools are not known) or "session" (it may connect);
     `name` is the tool or the pattern. `role` and `pattern` grant it, or refuse it now as `why` says.
+    Fields and their order are what is approved, and hashed: see `planning.digests`.
     """
 
     gained: bool
@@ -171,14 +171,6 @@ class AccessRow:
     role: str
     pattern: str = ""
     why: str = ""
-
-    @property
-    def cells(self) -> tuple[bool | str, ...]:
-        """All of it, to sort and to hash by; `astuple` copies, and takes ten times as long."""
-        return (
-            *(self.gained, self.bot, self.server, self.kind, self.name),
-            *(self.role, self.pattern, self.why),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from provisioner.change import Access, AccessRow, Change, ClusterInfo, Field, Key, Op, Plan
@@ -69,7 +68,7 @@ def spoiled(text: str) -> Plan:
         unchanged=1,
         scope=("role",),
         access=Access(
-            (*rows, replace(rows[0], gained=False)),
+            (*rows, rows[0]._replace(gained=False)),
             unknown=(text,),
             other_apps=((text, text),),
         ),

@@ -23,7 +23,7 @@ def approval(plan: Plan) -> str:
         plan.cluster.name,
         mode_of(plan.mode, [str(key) for key in plan.only]),
         [change.approved for change in plan.changes],
-        [row.cells for row in plan.access.rows],
+        plan.access.rows,
         [[test.name, test.state] for test in plan.tests],
         *([plan.access.other_apps] if plan.access.other_apps else []),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from provisioner.change import AccessRow
@@ -34,7 +34,7 @@ def together(rows: Iterable[AccessRow]) -> tuple[Grant, ...]:
     found: dict[AccessRow, list[str]] = {}
     for row in rows:
         pattern = "" if row.pattern == row.name or row.kind != "tool" else row.pattern
-        names = found.setdefault(replace(row, name="", pattern=pattern), [])
+        names = found.setdefault(row._replace(name="", pattern=pattern), [])
         if row.kind != "session":
             names.append(row.name)
     return tuple(
