@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from run import cpu, output
+import measure
 
 from provisioner.cli import GC_THRESHOLD
 from provisioner.clients import FORMATS
@@ -159,9 +159,7 @@ def _command(root: Path, name: str, text: str, rendering: str) -> float:
     target.write_text(text)
     target.with_name(f".{target.name}.provision.json").unlink(missing_ok=True)
     command = [sys.executable, "-m", "provisioner", "install", BOT, "--from", str(out), *option]
-    start = cpu()
-    output([*command, "--yes"])
-    return cpu() - start
+    return measure.must(measure.run([*command, "--yes"])).cpu
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ OTHERWISE: tuple[dict[str, Any], ...] = (
     role("ancient", "v5", allow=reading()),
     role("operators", labels=OPERATOR, allow=reading()),
     role("others", labels=OTHER, allow=reading()),
-    role("both", allow=reading(app_labels_expression="true")),
+    role("both", allow=reading(app_labels_expression='labels["a"] == "b"')),
     bot("dangling", "gone"),
     app("grafana", uri="http://localhost:3000"),
 )

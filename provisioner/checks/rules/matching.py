@@ -8,7 +8,8 @@ from typing import Final
 
 from provisioner.checks.rules._base import SYNTAX, Finding, Path, Rule
 from provisioner.rbac import patterns
-from provisioner.rbac.traits import INTERNAL
+from provisioner.rbac.expressions import ExpressionError
+from provisioner.rbac.traits import INTERNAL, label_expression
 from provisioner.site.model import Site
 
 _WILDCARD: Final = ("*",)
@@ -37,6 +38,20 @@ def _bad_pattern(site: Site) -> Iterator[Finding]:
                 f"{error.message}; Teleport stores it and then refuses every call that has to "
                 "evaluate it",
                 error.hint or SYNTAX,
+            )
+
+
+def _bad_expression(site: Site) -> Iterator[Finding]:
+    for path, text in _expressions(site):
+        try:
+            label_expression(text)
+        except ExpressionError as error:
+            yield Finding(
+                path,
+                f"{error.message}; Teleport stores it with no more than a line in its log, and then "
+                "refuses whoever holds the role",
+                'compare with labels["env"] == "dev", or contains(user.spec.traits["teams"], '
+                'labels["team"])',
             )
 
 
@@ -97,6 +112,14 @@ def _unknown_trait(site: Site) -> Iterator[Finding]:
                 )
 
 
+def _expressions(site: Site) -> Iterator[tuple[Path, str]]:
+    for name, role in site.roles.items():
+        if role.app_labels_expression:
+            yield ("roles", name, "app_labels_expression"), role.app_labels_expression
+        if role.deny and role.deny.app_labels_expression:
+            yield ("roles", name, "deny", "app_labels_expression"), role.deny.app_labels_expression
+
+
 def _patterns(site: Site) -> Iterator[tuple[Path, str]]:
     """Yield every text that is a pattern as it stands: with a trait in it, nobody knows yet."""
     return ((path, text) for path, text in _texts(site) if "{{" not in text)
@@ -130,4 +153,5 @@ RULES: Final = (
     Rule("PV108", "error", "alternatives outside of a group", _loosely_anchored),
     Rule("PV109", "error", "template in a deny list", _template_in_deny),
     Rule("PV110", "error", "unknown internal trait", _unknown_trait),
+    Rule("PV123", "error", "label expression that Teleport cannot parse", _bad_expression),
 )

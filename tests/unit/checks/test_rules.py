@@ -25,7 +25,10 @@ SHORT: Final = (
 
 # Each breaks one rule; ▸ stands right before the place that is pointed at.
 BROKEN: Final[tuple[tuple[str, str], ...]] = (
-    ("PV101", ROLE % "app_labels: {a: b}, ▸app_labels_expression: 'true', tools: [x]"),
+    (
+        "PV101",
+        ROLE % 'app_labels: {a: b}, ▸app_labels_expression: \'labels["a"] == "b"\', tools: [x]',
+    ),
     ("PV102", ROLE % "app_labels: {▸'*': '*'}, tools: [x]"),
     ("PV103", ROLE % "app_labels: {▸'*': dev}, tools: [x]"),
     ("PV103", ROLE % "app_labels: {▸'*': ['*', dev]}, tools: [x]"),
@@ -52,13 +55,21 @@ BROKEN: Final[tuple[tuple[str, str], ...]] = (
     ("PV118", ROLE % "options: {client_idle_timeout: ▸300}"),
     ("PV119", ROLE % "options: {max_sessions: ▸'3'}"),
     ("PV119", ROLE % "options: {record_session: {default: strict, desktop: ▸[x]}}"),
-    ("PV120", SERVER + ROLE % "app_labels_expression: 'true', tools: ['*'], ▸except_tools: [x]"),
+    (
+        "PV120",
+        SERVER
+        + ROLE
+        % "app_labels_expression: 'labels[\"a\"] == \"b\"', tools: ['*'], ▸except_tools: [x]",
+    ),
     (
         "PV121",
         "mcp_servers: {a: {labels: {env: dev}}}\n"
         + ROLE % "app_labels: {env: dev}, tools: ['*'], ▸except_tools: [x]",
     ),
     ("PV122", SERVER + ROLE % "app_labels: {env: dev}, tools: ['*'], ▸except_tools: ['*']"),
+    ("PV123", ROLE % "app_labels_expression: ▸'labels[\"env\"] == ', tools: [x]"),
+    ("PV123", ROLE % "app_labels_expression: ▸'label(\"env\")', tools: [x]"),
+    ("PV123", ROLE % "app_labels: {a: b}, tools: [x], deny: {app_labels_expression: ▸'!x'}"),
     ("PV130", BOT % "roles: [▸nowhere]"),
     ("PV131", BOT % "identity: {path: /a}, clients: [{format: command, servers: [▸nowhere]}]"),
     ("PV132", BOT % "roles: [▸bot-ci]"),
@@ -164,7 +175,7 @@ BROKEN: Final[tuple[tuple[str, str], ...]] = (
 
 # Near misses: each breaks none of the rules named.
 SOUND: Final[tuple[tuple[str, str], ...]] = (
-    ("PV101 PV104 PV105", ROLE % "app_labels_expression: 'true', tools: [x]"),
+    ("PV101 PV104 PV105", ROLE % "app_labels_expression: 'labels[\"a\"] == \"b\"', tools: [x]"),
     ("PV102 PV103", ROLE % "app_labels: {env: '*'}, tools: [x]"),
     ("PV104 PV105 PV111", ROLE % "deny: {tools: [x]}"),
     ("PV106 PV107 PV108 PV110", ROLE % "app_labels: {a: b}, tools: ['^(a|b)$', 'x*', '*']"),
