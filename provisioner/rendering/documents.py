@@ -9,7 +9,7 @@ from provisioner.cluster.kinds import PROTECTED_LABEL, SITE_LABEL
 from provisioner.errors import Place
 from provisioner.site import raw
 from provisioner.site.apps import App, HeaderValue
-from provisioner.site.joins import IamJoin, Join, OtherJoin, SecretJoin, token_name
+from provisioner.site.joins import ON_MACHINE, BlockJoin, IamJoin, Join, SecretJoin, token_name
 from provisioner.site.model import Bot, Deny, Entry, Role, Site
 from provisioner.site.subtract import remaining
 from provisioner.text import units
@@ -120,6 +120,8 @@ def _token(name: str, bot: str, join: Join, site: str) -> Mapping[str, Plain]:
 
 
 def _block(join: Join) -> dict[str, Plain]:
-    if isinstance(join, OtherJoin):
+    """Return what the token says of its method; what only tbot is told is not in it."""
+    if isinstance(join, BlockJoin):
         return {"allow": join.allow, **join.config}
-    return join.model_dump(exclude_none=True, exclude={"name", "method"})
+    _, told = ON_MACHINE.get(join.method, ("", ""))
+    return join.model_dump(exclude_none=True, exclude={"name", "method", told})

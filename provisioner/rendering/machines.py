@@ -11,7 +11,7 @@ from typing import Final
 from provisioner.clients import FORMATS, Connection, Layout
 from provisioner.errors import Place
 from provisioner.rendering.documents import Locate
-from provisioner.site.joins import Join, SecretJoin, token_name
+from provisioner.site.joins import ON_MACHINE, Join, SecretJoin, token_name
 from provisioner.site.model import Bot, Client, ClientFormat, Identity, Site, Tbot
 from provisioner.text import units
 from provisioner.values import Plain
@@ -69,7 +69,9 @@ def _tbot(
 
 def _onboarding(bot: str, join: Join) -> Mapping[str, Plain]:
     token = join.token_path if isinstance(join, SecretJoin) else token_name(bot, join)
-    return {"join_method": join.method, "token": token}
+    block, key = ON_MACHINE.get(join.method, ("", ""))
+    told = getattr(join, key, None)
+    return {"join_method": join.method, "token": token, **({block: {key: told}} if told else {})}
 
 
 def _storage(place: str) -> Mapping[str, Plain]:

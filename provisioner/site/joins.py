@@ -3,8 +3,9 @@
 Methods whose rules are few and well known are typed; the others are passed on as a block, and
 `OTHERS` says which keys a rule of theirs needs at least one of. A secret never stands in a site: the
 method `token`, whose token's name is the secret, is given as the path of a file on the machine.
+What only the machine needs, such as where it finds its proof, is no part of the token: `ON_MACHINE`.
 
-Source: api/types/provisioning.go in github.com/gravitational/teleport;
+Source: api/types/provisioning.go and lib/tbot/bot/onboarding in github.com/gravitational/teleport;
 https://goteleport.com/docs/reference/deployment/join-methods.
 """
 
@@ -15,7 +16,17 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from provisioner.site.fields import Directory, Duration, Filled, Many, Map, Name, Strict, Time
+from provisioner.site.fields import (
+    Directory,
+    Duration,
+    EnvironmentName,
+    Filled,
+    Many,
+    Map,
+    Name,
+    Strict,
+    Time,
+)
 from provisioner.values import Plain, nothing
 
 
@@ -72,12 +83,16 @@ class GitlabAllow(Strict):
 
 
 class GitlabJoin(JoinBase):
-    """GitLab CI; `domain` is gitlab.com unless it is an instance of your own."""
+    """GitLab CI; `domain` is gitlab.com unless it is an instance of your own.
+
+    `token_env_var_name` is the variable of the job that holds GitLab's token: TBOT_GITLAB_JWT.
+    """
 
     method: Literal["gitlab"]
     allow: Many[GitlabAllow]
     domain: Filled | None = None
     static_jwks: Filled | None = None
+    token_env_var_name: EnvironmentName | None = None
 
 
 class KubernetesAllow(Strict):
@@ -95,12 +110,16 @@ class StaticJwks(Strict):
 
 
 class KubernetesJoin(JoinBase):
-    """A service account of the cluster that Teleport runs in, or of one whose keys are given."""
+    """A service account of the cluster that Teleport runs in, or of one whose keys are given.
+
+    `token_path` is where the pod has the service account's token.
+    """
 
     method: Literal["kubernetes"]
     allow: Many[KubernetesAllow]
     type: Literal["in_cluster", "static_jwks"] | None = None
     static_jwks: StaticJwks | None = None
+    token_path: Directory | None = None
 
 
 class IamAllow(Strict):
@@ -161,29 +180,56 @@ OTHERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-class OtherJoin(JoinBase):
+class BlockJoin(JoinBase):
     """Any other method: its rules and the further keys of its block, as Teleport's docs write them."""
 
-    method: Literal[
-        "azure",
-        "azure_devops",
-        "bitbucket",
-        "circleci",
-        "env0",
-        "gcp",
-        "oracle",
-        "spacelift",
-        "terraform_cloud",
-        "tpm",
-    ]
+    method: str
     allow: Many[Map[Filled, Plain]]
     config: Map[Filled, Plain] = Field(default_factory=nothing)
 
 
+class AzureJoin(BlockJoin):
+    """A managed identity of Azure; `client_id` says which, on a machine that has several."""
+
+    method: Literal["azure"]
+    client_id: Filled | None = None
+
+
+class TerraformJoin(BlockJoin):
+    """A run of HCP Terraform; `audience_tag` is the TAG of TFC_WORKLOAD_IDENTITY_AUDIENCE_TAG."""
+
+    method: Literal["terraform_cloud"]
+    audience_tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64}$")] | None = None
+
+
+class OtherJoin(BlockJoin):
+    """A method of which a machine needs to know no more."""
+
+    method: Literal[
+        "azure_devops", "bitbucket", "circleci", "env0", "gcp", "oracle", "spacelift", "tpm"
+    ]
+
+
 Join = Annotated[
-    GithubJoin | GitlabJoin | KubernetesJoin | IamJoin | BoundKeypairJoin | SecretJoin | OtherJoin,
+    GithubJoin
+    | GitlabJoin
+    | KubernetesJoin
+    | IamJoin
+    | BoundKeypairJoin
+    | SecretJoin
+    | AzureJoin
+    | TerraformJoin
+    | OtherJoin,
     Field(discriminator="method"),
 ]
+
+ON_MACHINE: Final[Mapping[str, tuple[str, str]]] = {
+    "azure": ("azure", "client_id"),
+    "gitlab": ("gitlab", "token_env_var_name"),
+    "kubernetes": ("kubernetes", "token_path"),
+    "terraform_cloud": ("terraform", "audience_tag"),
+}
+"""What tbot alone is told, by method: the block of its `onboarding`, and the key there and here."""
 
 
 def _as_list(value: object) -> object:
@@ -203,4 +249,4 @@ def token_name(bot: str, join: Join) -> str:
     return join.name or f"{bot}-{join.method.replace('_', '-')}"
 
 
-__all__ = ["OTHERS", "Directory", "Duration", "Join", "Joins", "token_name"]
+__all__ = ["ON_MACHINE", "OTHERS", "Directory", "Duration", "Join", "Joins", "token_name"]

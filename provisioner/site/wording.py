@@ -236,6 +236,10 @@ _PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
         "",
     ),
     r"^[A-Za-z_][A-Za-z0-9_]{0,127}$": ("this is not the name of an environment variable", ""),
+    r"^[A-Za-z0-9_]{1,64}$": (
+        "a tag is letters, digits and underscores: it ends the name of an environment variable",
+        "write TAG where the workspace sets TFC_WORKLOAD_IDENTITY_AUDIENCE_TAG",
+    ),
     r"^[a-z0-9.-]{1,253}:[a-z0-9.-]{1,253}$": (
         "a service account is NAMESPACE:NAME",
         "write agents:claude for the account claude in the namespace agents",

@@ -12,12 +12,12 @@ from typing import Final
 from provisioner.checks.rules._base import Finding, Path, Rule
 from provisioner.site.joins import (
     OTHERS,
+    BlockJoin,
     GithubJoin,
     GitlabJoin,
     IamJoin,
     Join,
     KubernetesJoin,
-    OtherJoin,
     SecretJoin,
     token_name,
 )
@@ -122,10 +122,10 @@ def _in_storage(site: Site) -> Iterator[Finding]:
 def _rule_without_subject(site: Site) -> Iterator[Finding]:
     for path, bot, join in _joins(site):
         wanted = (
-            OTHERS[join.method] if isinstance(join, OtherJoin) else _NEEDS_ONE_OF.get(type(join))
+            OTHERS[join.method] if isinstance(join, BlockJoin) else _NEEDS_ONE_OF.get(type(join))
         )
         for index, rule in enumerate(getattr(join, "allow", ())):
-            keys = rule.keys() if isinstance(join, OtherJoin) else rule.model_fields_set
+            keys = rule.keys() if isinstance(join, BlockJoin) else rule.model_fields_set
             if wanted and not keys & set(wanted):
                 yield Finding(
                     (*path, "allow", index),
@@ -171,7 +171,7 @@ def _jwks_by_type(site: Site) -> Iterator[Finding]:
 def _secret_in_block(site: Site) -> Iterator[Finding]:
     for path, bot, join in _joins(site):
         for key in _SECRETS:
-            if isinstance(join, OtherJoin) and key in join.config:
+            if isinstance(join, BlockJoin) and key in join.config:
                 yield Finding(
                     (*path, "config", key),
                     f"bot {bot}: {key} is a secret, and a site is read by many",

@@ -22,6 +22,27 @@ TEXTS = {
 }
 ROLE = "roles: {dev: {app_labels: {env: dev}, tools: ['*']}}"
 
+# What the onboarding of tbot has besides method and token. Source: lib/tbot/bot/onboarding.
+TOLD = (
+    (
+        "method: gitlab, allow: [{project_path: a/b}], token_env_var_name: MY_JWT",
+        {"gitlab": {"token_env_var_name": "MY_JWT"}},
+    ),
+    ("method: gitlab, allow: [{project_path: a/b}]", {}),
+    (
+        "method: kubernetes, allow: [{service_account: 'a:b'}], token_path: /var/t",
+        {"kubernetes": {"token_path": "/var/t"}},
+    ),
+    (
+        "method: azure, allow: [{subscription: a}], client_id: '1234'",
+        {"azure": {"client_id": "1234"}},
+    ),
+    (
+        "method: terraform_cloud, allow: [{organization_name: a, project_name: b}], audience_tag: T",
+        {"terraform": {"audience_tag": "T"}},
+    ),
+)
+
 
 def rendered(rest: str, **replaced: str) -> Rendered:
     """Render a site; `replaced` are texts of templates of ours, by kind."""
@@ -113,6 +134,7 @@ def test_bots() -> None:
         "mcp_servers: {a: {app: {uri: 'mcp+https://x/', headers: [{name: A, value: '{{internal.jwt}}'}]}}}",
         "mcp_servers: {a: {app: {command: x, run_as_host_user: '1000'}}}",
         "bots: {ci: {join: {method: github, allow: [{repository: a/b, ref: 'on'}]}}}",
+        *(f"bots: {{ci: {{join: {{{join}}}}}}}" for join, _ in TOLD),
     ],
 )  # fmt: skip
 def test_teleport_takes_what_is_rendered(rest: str) -> None:
@@ -165,6 +187,18 @@ def test_tbot() -> None:
         ],
     }
     assert "tbot/other.yaml" not in files
+
+
+@pytest.mark.parametrize(("join", "told"), TOLD)
+def test_what_tbot_alone_is_told(join: str, told: dict[str, dict[str, str]]) -> None:
+    """Where tbot finds its proof stands in the onboarding of its method, and not in the token."""
+    files = rendered(f"bots: {{ci: {{identity: {{path: /a}}, join: {{{join}}}}}}}").files
+    (token,) = (text for name, text in files.items() if name.startswith("tokens/"))
+    onboarding = yaml.safe_load(files["tbot/ci.yaml"])["onboarding"]
+    said = yaml.safe_load(token)
+    method = said["spec"]["join_method"]
+    assert onboarding == {"join_method": method, "token": said["metadata"]["name"], **told}
+    assert said["spec"][method].keys() == {"allow"}
 
 
 def test_no_file_overwrites_another() -> None:

@@ -148,6 +148,16 @@ def test_every_pattern_has_a_text() -> None:
         ("roles: {dev: {tools: [{a: b}]}}", "expected text, found a mapping", ""),
         ("roles: {dev: {tools: ['']}}", "roles.dev.tools[0]: must not be empty", "fill it"),
         (f"roles: {{dev: {{description: {'x' * 65537}}}}}", "longer than 65536 characters", ""),
+        (
+            "bots: {ci: {join: {method: terraform_cloud, allow: [], audience_tag: a-b}}}",
+            "a tag is letters, digits and underscores",
+            "TFC_WORKLOAD_IDENTITY_AUDIENCE_TAG",
+        ),
+        (
+            "bots: {ci: {join: {method: gcp, allow: [], client_id: x}}}",
+            "unknown key `client_id` in bots.ci.join",
+            "known keys: name, method, allow, config",
+        ),
         ("bots: {ci: {join: {method: githb}}}", "no join method `githb`", "`github`"),
         ("bots: {ci: {join: {allow: []}}}", "`method` is missing in bots.ci.join", "add method"),
     ],
