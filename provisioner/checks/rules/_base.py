@@ -16,6 +16,12 @@ Path = tuple[str | int, ...]
 SYNTAX: Final = "Teleport's regular expressions are Go's: https://pkg.go.dev/regexp/syntax"
 """The cure for a pattern that has no better one."""
 
+LONGEST_LIFE: Final = "168h"
+"""The longest life of what Teleport issues to a bot, since 18.0: `MaxRenewableCertTTL` in lib/defaults.
+
+Its reference goes on to say 24h; https://github.com/gravitational/teleport/pull/53893 raised it.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

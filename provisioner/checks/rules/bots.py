@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from provisioner.checks.rules._base import Finding, Path, Rule
+from provisioner.checks.rules._base import LONGEST_LIFE, Finding, Path, Rule
 from provisioner.clients import FORMATS, Format
 from provisioner.site.model import Client, Site
 from provisioner.text import units
 
-_LONGEST_SESSION: Final = "168h"
 _LONGEST_NAME: Final = 64
 """The longest name of a tool that models take; clients put the entry's name into it."""
 
@@ -82,11 +81,11 @@ def _twice(site: Site) -> Iterator[Finding]:
 def _long_session(site: Site) -> Iterator[Finding]:
     for name, bot in site.bots.items():
         ttl = bot.max_session_ttl
-        if ttl and units.nanoseconds(ttl) > units.nanoseconds(_LONGEST_SESSION):
+        if ttl and units.nanoseconds(ttl) > units.nanoseconds(LONGEST_LIFE):
             yield Finding(
                 ("bots", name, "max_session_ttl"),
-                f"bot {name}: Teleport issues nothing for longer than {_LONGEST_SESSION}",
-                f"write {_LONGEST_SESSION} or less",
+                f"bot {name}: Teleport issues nothing for longer than {LONGEST_LIFE}",
+                f"write {LONGEST_LIFE} or less",
             )
 
 

@@ -11,11 +11,12 @@ from typing import Final
 
 from provisioner.checks.rules._base import Finding, Path, Rule
 from provisioner.checks.rules._ground import Ground
-from provisioner.rbac.access import Server
+from provisioner.rbac.access import Checker, Identity, Server, depends_on_identity
 from provisioner.rbac.patterns import Pattern, PatternError, compile_pattern, find
 from provisioner.site.model import Role
 
 _FEW: Final = 3
+_ANY: Final = compile_pattern("*")
 
 
 def _dead_pattern(on: Ground) -> Iterator[Finding]:
@@ -170,6 +171,51 @@ def _unreachable_bot(on: Ground) -> Iterator[Finding]:
             )
 
 
+def _entry_without_tools(on: Ground) -> Iterator[Finding]:
+    servers = {server.name: server for server in on.world.servers}
+    allowed = _Allowed()
+    for bot in on.world.identities:
+        says = on.site.bots[bot.name]
+        known = all(role in on.reached for role in says.roles)
+        if not says.clients or not known or not on.opens(bot):  # a rule of its own tells the last
+            continue
+        for index, client in enumerate(says.clients):
+            for at, name in enumerate(client.servers):
+                if not allowed.any_tool(bot, servers[name]):
+                    yield Finding(
+                        ("bots", bot.name, "clients", index, "servers", at),
+                        f"bot {bot.name}: it has an entry for {name}, and may call no tool there",
+                        "take it out, write `servers: reachable`, or give the bot a role with tools "
+                        "for it",
+                    )
+
+
+class _Allowed:
+    """Whether bots may call a tool, asked once for all whose roles say the same of each of them."""
+
+    def __init__(self) -> None:
+        self._checkers: dict[tuple[str, ...], Checker] = {}
+        self._known: dict[tuple[tuple[str, ...], str], bool] = {}
+
+    def any_tool(self, bot: Identity, server: Server) -> bool:
+        """Say whether a bot may call a tool on a server, or may do so as far as is known."""
+        is_personal = any(depends_on_identity(body) for body in bot.roles)
+        names = (str(body["metadata"]["name"]) for body in bot.roles)
+        alike = (*names, *([f"bot/{bot.name}"] if is_personal else []))  # no name has a slash
+        if (alike, server.name) not in self._known:
+            checker = self._checkers.setdefault(alike, Checker(bot))
+            self._known[alike, server.name] = _has_tool(checker, server)
+        return self._known[alike, server.name]
+
+
+def _has_tool(checker: Checker, server: Server) -> bool:
+    if not checker.connect(server).allowed:
+        return False
+    if server.tools is None:
+        return checker.could_call(server, _ANY).value is not False
+    return any(checker.decide(server, tool).allowed for tool in server.tools)
+
+
 def _entries(name: str, role: Role) -> Iterator[tuple[Path, Pattern]]:
     """Yield the entries of tools and except_tools that mean the same in everybody's hands."""
     for key, texts in (("tools", role.tools), ("except_tools", role.except_tools)):
@@ -213,4 +259,5 @@ RULES: Final = (
     Rule("PV325", "warning", "tool that changes something, allowed by a pattern", _writes_by_glob),
     Rule("PV326", "warning", "role that nobody holds", _held_by_nobody),
     Rule("PV327", "warning", "bot that reaches no MCP server", _unreachable_bot),
+    Rule("PV328", "warning", "client entry without any tool", _entry_without_tools),
 )

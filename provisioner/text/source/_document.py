@@ -69,9 +69,14 @@ class Document:
         return marks.place(node)
 
     def _find(self, path: Sequence[Step]) -> tuple[Marks, int, int]:
-        """Return whose marks tell about `path`, the node of its key and that of its value."""
+        """Return whose marks tell about `path`, the node of its key and that of its value.
+
+        Where a list may be written without brackets, as one mapping, its first item is that mapping.
+        """
         value, marks, key, node = self.value, self.marks, 0, 0
         for step in path:
+            if step == 0 and isinstance(value, dict):
+                continue
             member = self._member(marks, value, step)
             if member is None:
                 break

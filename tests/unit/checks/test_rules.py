@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.checks.rules import RULES, findings
 from provisioner.errors import Place
-from tests.sites import problems, shown, site
+from tests.sites import HEAD, problems, shown, site
 
 APP = "mcp_servers: {a: {labels: {env: dev}, app: {%s}}}"
 BOT = "bots: {ci: {%s}}"
@@ -18,6 +18,13 @@ CLIENT = "bots: {ci: {identity: {path: /m}, clients: [{%s}]}}"
 LONG = "mcp_servers: {a: {labels: {env: dev}, tools: [x, %s%s]}}\n"
 SERVER = "mcp_servers: {a: {labels: {env: dev}, tools: [x, y]}}\n"
 
+UNLIMITED: Final = (
+    "roles: {dev: {app_labels: {a: b}, tools: [x]}}\nbots: {ci: {roles: [%s], identity: {%s}}}"
+)
+ONCE: Final = (
+    "roles: {dev: {app_labels: {a: b}, tools: [x], options: {max_session_ttl: 2h}}}\n"
+    "bots: {ci: {roles: [dev], identity: {path: /a, %s}, tbot: {oneshot: true}}}"
+)
 SHORT: Final = (
     "roles: {dev: {app_labels: {a: b}, tools: [x], options: {max_session_ttl: %s}}}\n"
     "bots: {ci: {roles: [%s], identity: {%s}}}"
@@ -147,6 +154,12 @@ BROKEN: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("PV185", SHORT % ("10m", "▸dev", "path: /a")),
     ("PV185", SHORT % ("1h", "▸dev", "path: /a, credential_ttl: 4h, renewal_interval: 2h")),
+    ("PV185", UNLIMITED % ("▸dev", "path: /a, credential_ttl: 72h, renewal_interval: 36h")),
+    ("PV186", ID % "path: /a, credential_ttl: ▸169h, renewal_interval: 1h"),
+    ("PV187", SHORT % ("2h", "dev", "path: /a, credential_ttl: ▸4h, renewal_interval: 1h")),
+    ("PV187", UNLIMITED % ("dev", "path: /a, credential_ttl: ▸31h, renewal_interval: 1h")),
+    ("PV187", ONCE % "credential_ttl: ▸3h, renewal_interval: 3h"),
+    ("PV188", JOIN % "method: kubernetes, allow: [{service_account: 'a:b'}], ▸token_path: /t"),
     ("PV190", ROLE % "spec: {allow: {▸app_labels: {a: b}}}"),
     ("PV190", ROLE % "spec: {deny: {mcp: {▸tools: [x]}}}"),
     ("PV190", ROLE % "spec: {▸options: {max_session_ttl: 8h}}"),
@@ -187,7 +200,14 @@ SOUND: Final[tuple[tuple[str, str], ...]] = (
     ("PV115 PV117 PV118", ROLE % "options: {max_session_ttl: 1d, lock: strict, require_session_mfa: false}"),
     ("PV130 PV132 PV134", "external_roles: [bots]\n" + ROLE % "" + "\n" + BOT % "roles: [dev, bots]"),
     ("PV184", JOIN % "method: tpm, allow: [{ek_public_hash: x}], config: {ekcert_allowed_cas: [y]}"),
-    ("PV185", SHORT % ("20m", "dev", "path: /a")),
+    ("PV185 PV187", SHORT % ("20m", "dev", "path: /a")),
+    ("PV185 PV187", SHORT % ("4h", "dev", "path: /a, credential_ttl: 4h, renewal_interval: 1h")),
+    ("PV187", SHORT % ("1h", "dev", "path: /a, credential_ttl: 4h, renewal_interval: 2h")),
+    ("PV185 PV187", UNLIMITED % ("dev", "path: /a, credential_ttl: 30h, renewal_interval: 20h")),
+    ("PV185", ONCE % "credential_ttl: 3h, renewal_interval: 3h"),
+    ("PV185 PV187", "external_roles: [a]\n" + BOT % "roles: [a], identity: {path: /a, credential_ttl: 72h, renewal_interval: 48h}"),
+    ("PV186", ID % "path: /a, credential_ttl: 168h, renewal_interval: 1h"),
+    ("PV188", JOIN % "method: kubernetes, allow: [{service_account: 'a:b'}]"),
     ("PV135 PV136", BOT % "max_session_ttl: 168h"),
     ("PV137", BOT % "traits: {mcp_tools: [a]}"),
     ("PV141", LONG % ("", "y" * 56) + CLIENT % "format: goose, servers: [a], name: b"),
@@ -244,6 +264,14 @@ def test_the_word_that_was_meant(tmp_path: Path) -> None:
     text = ROLE % "app_labels: {a: b}, tools: [x]" + "\n" + BOT % "roles: [dve]"
     (problem,) = problems(tmp_path, text)
     assert problem.hint == "did you mean dev?"
+
+
+@pytest.mark.parametrize(("version", "told"), [("18.9.3", True), ("19.0", False), ("20", False)])
+def test_a_release_that_knows_token_path(version: str, told: bool, tmp_path: Path) -> None:
+    """Where the site says that its Teleport is new enough, tbot knows the key."""
+    head = HEAD.replace("443}", f'443, version: "{version}"}}')
+    text = JOIN % "method: kubernetes, allow: [{service_account: 'a:b'}], token_path: /t"
+    assert [p.code for p in problems(tmp_path, text, head=head)] == (["PV188"] if told else [])
 
 
 def test_related_places(tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ roles:
   prod: {app_labels: {env: prod}, tools: [%s]}
 bots: {ci: {roles: [dev, prod]}}
 """
+USES: Final = (
+    "bots: {ci: {roles: [dev], identity: {path: /a}, clients: [{format: codex, servers: [%s]}]}}\n"
+)
+TRAIT: Final = USES.replace("roles: [dev]", "roles: [dev], traits: {team: [read_file]}")
 LOCK: Final = Lock(
     {
         "files": Pin(
@@ -69,6 +73,12 @@ BROKEN: Final[tuple[tuple[str, str], ...]] = (
         SERVERS + "bots: {▸ci: {roles: [dev, shut]}}\nroles:\n  dev: {app_labels: {env: dev}}\n"
         "  shut: {deny: {app_labels: {env: dev}}}\n",
     ),
+    ("PV328", SERVERS + DEV % "tools: [read_file]" + USES % "files, ▸db"),
+    ("PV328", SERVERS + DEV % "tools: [no_such_tool]" + USES % "▸files"),
+    ("PV328", SERVERS + DEV % "tools: ['*'], deny: {tools: ['*']}" + USES % "▸files"),
+    ("PV328", UNKNOWN + DEV % "tools: ['write_*'], deny: {tools: ['wr*']}" + USES % "▸files"),
+    ("PV328", UNKNOWN + DEV % "deny: {tools: [x]}" + USES % "▸files"),
+    ("PV328", SERVERS + DEV % "tools: ['{{external.team}}']" + USES % "▸files"),
 )  # fmt: skip
 
 # Near misses: each breaks none of the rules named.
@@ -90,6 +100,11 @@ SOUND: Final[tuple[tuple[str, str], ...]] = (
     ("PV326 PV327", SERVERS + HELD + DEV % "tools: [read_file]"),
     ("PV327", "external_roles: [theirs]\n" + SERVERS + "bots: {ci: {roles: [theirs]}}"),
     ("PV327", "roles: {dev: {app_labels: {env: no}}}\nbots: {ci: {roles: [dev]}}"),
+    ("PV328", SERVERS + DEV % "tools: [read_file]" + USES % "files"),
+    ("PV328", SERVERS + DEV % "tools: [read_file]" + USES.replace("[%s]", "reachable")),
+    ("PV328", UNKNOWN + DEV % "tools: ['write_*'], deny: {tools: ['write_a*']}" + USES % "files"),
+    ("PV328", SERVERS + DEV % "tools: ['{{external.team}}']" + TRAIT % "files"),
+    ("PV328", "external_roles: [theirs]\n" + SERVERS + USES.replace("[dev]", "[theirs]") % "files"),
 )  # fmt: skip
 
 
@@ -114,6 +129,19 @@ def test_near_misses_are_sound(codes: str, text: str, tmp_path: Path) -> None:
     found = examined(tmp_path, text)
     assert not {problem.code for problem in found} & set(codes.split())
     assert not [problem for problem in found if problem.severity == "error"]
+
+
+def test_entries_of_bots_that_differ_in_name_alone(tmp_path: Path) -> None:
+    """What a role gives to one bot by its name is not taken for what it gives to another."""
+    who = USES.removeprefix("bots: {").removesuffix("}\n") % "files"
+    role = """roles: {dev: {app_labels_expression: 'user.metadata.name == "bot-ci"', tools: ['*']}}\n"""
+    both = f"bots: {{{who}, {who.replace('ci: ', 'other: ', 1)}}}\n"
+    found = [p for p in examined(tmp_path, SERVERS + role + both) if p.code == "PV328"]
+    assert [problem.entry for problem in found] == []
+    opened = role.replace("}}\n", "},\n  open: {app_labels: {env: dev}}}\n")
+    both = both.replace("roles: [dev]", "roles: [dev, open]")
+    found = [p for p in examined(tmp_path, SERVERS + opened + both) if p.code == "PV328"]
+    assert [problem.entry for problem in found] == ["bots.other.clients[0].servers[0]"]
 
 
 def by_glob(directory: Path, text: str) -> list[Finding]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -23,7 +23,7 @@ TEXTS = {
 ROLE = "roles: {dev: {app_labels: {env: dev}, tools: ['*']}}"
 
 # What the onboarding of tbot has besides method and token. Source: lib/tbot/bot/onboarding.
-TOLD = (
+TOLD: Final[tuple[tuple[str, dict[str, dict[str, str]]], ...]] = (
     (
         "method: gitlab, allow: [{project_path: a/b}], token_env_var_name: MY_JWT",
         {"gitlab": {"token_env_var_name": "MY_JWT"}},
