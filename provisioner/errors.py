@@ -3,6 +3,7 @@
 ProvisionError                exit 1   something the user must read
 ├── SiteError                      1   problems in the site, its templates or its lock
 ├── FileError                      1   a file could not be read or written
+│   └── FileErrors                 1   several could not
 ├── SpliceError                    1   a file of others cannot be edited safely (in `splice`)
 ├── ClusterError                   1   the cluster, or the way to it
 │   ├── Unreachable                1   no connection, or no answer in time
@@ -87,6 +88,15 @@ class SiteError(ProvisionError):
 
 class FileError(ProvisionError):
     """A file could not be read or written."""
+
+
+class FileErrors(FileError):
+    """Several files could not be read or written; `errors` has what is wrong with each."""
+
+    def __init__(self, errors: tuple[FileError, ...]) -> None:
+        hints = dict.fromkeys(error.hint for error in errors if error.hint)
+        super().__init__("\n".join(error.message for error in errors), hint="\n".join(hints))
+        self.errors = errors
 
 
 class ClusterError(ProvisionError):

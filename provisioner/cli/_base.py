@@ -23,7 +23,7 @@ from provisioner.cluster.local import LocalCluster
 from provisioner.cluster.port import Cluster, WritableCluster
 from provisioner.cluster.snapshot import parse
 from provisioner.cluster.tctl import Tctl, TctlOptions
-from provisioner.errors import ProvisionError, SiteError
+from provisioner.errors import FileErrors, ProvisionError, SiteError
 from provisioner.system import files
 from provisioner.templating.templates import Templates
 from provisioner.text import diagnostics, terminal
@@ -286,6 +286,8 @@ def error_text(error: ProvisionError) -> str:
     if isinstance(error, SiteError):
         found = diagnostics.text(error.problems, color)
         return f"{found}\n\n{diagnostics.summary(error.problems)}"
+    if isinstance(error, FileErrors):
+        return "\n".join(map(error_text, error.errors))
     lines = [terminal.visible(line) for line in error.message.split("\n")]
     hints = error.hint.split("\n") if error.hint else []
     return "\n".join(

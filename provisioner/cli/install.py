@@ -36,6 +36,10 @@ _STYLES: Final = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}
     help="Merge the identity service into this tbot.yaml.",
 )  # fmt: skip
 @click.option(
+    "--join", metavar="NAME",
+    help="With --tbot: the way to join, where the bot has several; a method, or a join's name.",
+)  # fmt: skip
+@click.option(
     "--client", "clients", metavar="FORMAT[=FILE]", multiple=True,
     help="Merge the entries of a client; without FILE where that client looks for it.",
 )  # fmt: skip
@@ -47,21 +51,25 @@ _STYLES: Final = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}
 @telling_options
 @_base.color_option
 def command(
-    bot: str, site: Path | None, directory: Path | None, tbot: Path | None,
+    bot: str, site: Path | None, directory: Path | None, tbot: Path | None, join: str | None,
     clients: tuple[str, ...], remove: bool, dry_run: bool, yes: bool, tbot_user: str | None,
     templates: Path | None, color: str,
 ) -> int:  # fmt: skip
     """Merge BOT's identity service and client entries into files of this machine.
 
     The files come from SITE, or with --from from a directory that needs to hold no more than
-    tbot/BOT.yaml and clients/BOT/. Only entries that an earlier install wrote are updated or
+    tbot/BOT.yaml, or tbot/BOT.JOIN.yaml, and clients/BOT/. Only entries that an earlier install wrote are updated or
     removed; everything else in a file stays, byte for byte.
     """
     if tbot is None and not clients:
         raise click.UsageError("say what to install: --tbot FILE, --client FORMAT[=FILE]")
+    if join is not None and tbot is None:
+        raise click.UsageError(
+            "--join goes with --tbot: clients are the same for every way to join"
+        )
     paint = _base.paint(color)
     source = None if remove else _machine.bundle_of(bot, site, directory, templates)
-    targets = tuple(_targets(bot, source, tbot, clients))
+    targets = tuple(_targets(bot, source, tbot, join, clients))
     proposals = install.propose(targets)
     for proposal in proposals:
         click.echo("\n".join(_shown(proposal, paint)))
@@ -78,13 +86,11 @@ def command(
 
 
 def _targets(
-    bot: str, source: Bundle | None, tbot: Path | None, clients: Sequence[str]
+    bot: str, source: Bundle | None, tbot: Path | None, join: str | None, clients: Sequence[str]
 ) -> Iterator[Target]:
     """Yield every file that is named, with what is rendered for it. Raises ProvisionError."""
     if tbot is not None:
-        if source and source.tbot is None:
-            raise ProvisionError(f"no tbot.yaml is rendered for bot {bot}")
-        yield Target(TBOT, tbot, bot, source.tbot if source else None)
+        yield Target(TBOT, tbot, bot, bundle.tbot_of(source, join) if source else None)
     for option in clients:
         name, equals, file = option.partition("=")
         if name not in FORMATS:
@@ -92,7 +98,8 @@ def _targets(
         if not is_mergeable(FORMATS[name]):
             raise ProvisionError(
                 f"format {name} is no file of entries, so that nothing can be merged",
-                hint=f"copy it: clients/{bot}/{FORMATS[name].layouts[0].file}",
+                hint=f"copy clients/{bot}/{FORMATS[name].layouts[0].file} from what "
+                "`provision render -o DIR` writes",
             )
         if source and name not in source.clients:
             raise ProvisionError(
@@ -117,6 +124,9 @@ def _shown(proposal: Proposal, paint: Paint) -> Iterator[str]:
     for change in merged.changes:
         sign = _SIGNS[change.op]
         yield f"  {paint(_STYLES.get(sign, 'dim'), sign)} {visible(change.name)}{_remark(change)}"
+    for conflict in merged.conflicts:
+        yield f"  {paint('red', '!')} {visible(conflict.message)}"
+        yield f"      = {visible(conflict.hint)}"
     for warning in merged.warnings:
         yield f"  {paint('yellow', 'warning')}: {visible(warning)}"
     if not merged.conflicts:
@@ -154,7 +164,10 @@ def _written(proposal: Proposal) -> str:
         return f"{path}: is as it shall be"
     done = "removed" if proposal.merged.text is None else "written"
     backup = "" if proposal.before is None or done == "removed" else f", the old one is {path}.bak"
-    after = "systemctl reload tbot, or restart it" if what == TBOT else FORMATS[what].after
+    if what == TBOT:
+        after = "systemctl reload tbot, or restart it"
+    else:
+        after = "restart the client" if proposal.target.rendering is None else FORMATS[what].after
     return f"{path}: {done}{backup}\n  = {after}"
 
 

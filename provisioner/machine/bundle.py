@@ -1,20 +1,23 @@
 """What one machine needs of a site: the files rendered for one bot, and nothing else.
 
-They are `tbot/BOT.yaml` and, for each client, the first file of its format in `clients/BOT/`, as
-`provision render -o DIR` writes them. A machine that is given these can install and examine
-everything; roles, other bots and the site itself stay where they are.
+They are `tbot/BOT.yaml`, for each further way to join `tbot/BOT.JOIN.yaml`, and for each client the
+first file of its format in `clients/BOT/`, as `provision render -o DIR` writes them. A machine that
+is given these can install and examine everything; roles, other bots and the site itself stay where
+they are.
 """
 
 from __future__ import annotations
 
+import glob
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Final, NamedTuple
 
 from provisioner.clients import FORMATS
-from provisioner.errors import FileError
+from provisioner.errors import FileError, ProvisionError
 from provisioner.system import files
 from provisioner.text import yamledit
 from provisioner.text.splice import jsonc, toml
@@ -25,11 +28,16 @@ _READERS: Final = {".json": jsonc.get, ".toml": toml.get, ".yaml": yamledit.get}
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The files of one bot: its tbot.yaml, and one text for each client format it has."""
+    """The files of one bot: a tbot.yaml for each way to join, by path, and a text for each client format."""
 
     bot: str
-    tbot: str | None
+    tbots: Mapping[str, str]
     clients: Mapping[str, str]
+
+    @property
+    def tbot(self) -> str | None:
+        """The first tbot.yaml, None where there is none: they differ in their onboarding alone."""
+        return next(iter(self.tbots.values()), None)
 
     @property
     def formats(self) -> str:
@@ -52,20 +60,20 @@ def choose(bot: str, rendered: Mapping[str, str]) -> Bundle:
     clients = {
         name: rendered[path] for name in FORMATS if (path := _client_path(bot, name)) in rendered
     }
-    bundle = Bundle(bot, rendered.get(f"tbot/{bot}.yaml"), clients)
+    is_of_bot = re.compile(rf"tbot/{re.escape(bot)}(\.[a-z0-9-]+)?\.yaml").fullmatch
+    bundle = Bundle(bot, {path: rendered[path] for path in rendered if is_of_bot(path)}, clients)
     if bundle.tbot is None and not clients:
-        known = sorted(path[5:-5] for path in rendered if path.startswith("tbot/"))
+        known = {path[5:-5].partition(".")[0] for path in rendered if path.startswith("tbot/")}
         raise FileError(
             f"nothing is rendered for bot {bot}",
-            hint=f"bots with an identity: {', '.join(known) or 'none'}",
+            hint=f"bots with an identity: {', '.join(sorted(known)) or 'none'}",
         )
     return bundle
 
 
 def load(bot: str, root: Path) -> Bundle:
     """Return what is a bot's in a directory that `provision render` wrote. Raises FileError."""
-    wanted = [f"tbot/{bot}.yaml", *(_client_path(bot, name) for name in FORMATS)]
-    paths = {name: files.below(root, *name.split("/")) for name in wanted}
+    paths = {name: files.below(root, *name.split("/")) for name in _wanted(bot, root)}
     try:
         found = {
             name: files.read_bytes(path).decode() for name, path in paths.items() if path.exists()
@@ -75,9 +83,49 @@ def load(bot: str, root: Path) -> Bundle:
     if not found:
         raise FileError(
             f"{root}: there is nothing of bot {bot} in it",
-            hint=f"copy tbot/{bot}.yaml and clients/{bot}/ from what `provision render -o` wrote",
+            hint=f"copy tbot/{bot}*.yaml and clients/{bot}/ from what `provision render -o` wrote",
         )
     return choose(bot, found)
+
+
+def tbot_of(bundle: Bundle, join: str | None) -> str:
+    """Return the tbot.yaml of one way to join: of the only one, where `join` is None.
+
+    `join` is what its file is called by, the token's name, or a method that is there once. Raises
+    ProvisionError with what there is.
+    """
+    if not bundle.tbots:
+        raise ProvisionError(f"no tbot.yaml is rendered for bot {bundle.bot}")
+    ways = [_Way.of(bundle.bot, path, text) for path, text in bundle.tbots.items()]
+    meant = [way for way in ways if join in (None, way.name)]
+    meant = meant or [way for way in ways if join in (way.method, way.token)]
+    if len(meant) == 1:
+        return bundle.tbots[meant[0].path]
+    what = f"bot {bundle.bot} has no way to join that is called {join}"
+    if meant:
+        what = f"bot {bundle.bot} has {len(meant)} ways to join, each with a tbot.yaml of its own"
+    raise ProvisionError(what, hint="\n".join(f"--join {way.name} for {way.path}" for way in ways))
+
+
+class _Way(NamedTuple):
+    """One way to join: the tbot.yaml for it, what it is called, and what its onboarding says."""
+
+    path: str
+    name: str
+    method: str
+    token: str
+
+    @classmethod
+    def of(cls, bot: str, path: str, text: str) -> _Way:
+        """Read a tbot.yaml. Its name stands in its path, but for the first one's: that has none there."""
+        said = yamledit.get(text, ("onboarding",))
+        method, token = (
+            str(said.get(key, "")) if is_mapping(said) else "" for key in ("join_method", "token")
+        )
+        method = method.replace("_", "-")
+        suffix = path.removeprefix(f"tbot/{bot}").removesuffix(".yaml").removeprefix(".")
+        own = method if token in (f"{bot}-{method}", "") or "/" in token else token
+        return cls(path, suffix or own, method, token)
 
 
 def connections(bundle: Bundle) -> tuple[Connection, ...]:
@@ -112,6 +160,17 @@ def tbot_directory(bundle: Bundle) -> Path | None:
     return None
 
 
+def _wanted(bot: str, root: Path) -> Iterator[str]:
+    """Yield the paths of a bot's files below `root`, whether they are there or not."""
+    first = f"tbot/{bot}.yaml"
+    yield first
+    beside = files.below(root, *first.split("/")).parent
+    yield from (
+        f"tbot/{path.name}" for path in sorted(files.matching(beside, f"{glob.escape(bot)}.*.yaml"))
+    )
+    yield from (_client_path(bot, name) for name in FORMATS)
+
+
 def _client_path(bot: str, name: str) -> str:
     return f"clients/{bot}/{FORMATS[name].layouts[0].file}"
 
@@ -138,5 +197,6 @@ __all__ = [
     "connections",
     "load",
     "tbot_directory",
+    "tbot_of",
     "tbot_settings",
 ]

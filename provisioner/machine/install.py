@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from provisioner.clients import FORMATS
-from provisioner.errors import FileError, ProvisionError, Refused, Stale
+from provisioner.errors import FileError, FileErrors, ProvisionError, Refused, Stale
 from provisioner.machine import sidecar
 from provisioner.machine.merge import Existing, Merged, diff, is_mergeable, merge_client, merge_tbot
 from provisioner.machine.sidecar import Ledger
 from provisioner.system import files
 from provisioner.system.locks import lock
 from provisioner.text.splice import SpliceError
+from provisioner.text.terminal import plural
 
 TBOT: Final = "tbot"
 LIMIT: Final = 16 << 20
@@ -77,9 +78,17 @@ class Proposal:
 def propose(targets: Sequence[Target]) -> tuple[Proposal, ...]:
     """Read every file and merge into it in memory.
 
-    Raises FileError, and ProvisionError where two targets are one file.
+    Raises FileError, or FileErrors where several files cannot be read or merged into, and
+    ProvisionError where two targets are one file.
     """
-    proposals = tuple(_propose(target) for target in targets)
+    proposals, failed = list[Proposal](), list[FileError]()
+    for target in targets:
+        try:
+            proposals.append(_propose(target))
+        except FileError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0] if len(failed) == 1 else FileErrors(tuple(failed))
     seen: dict[Path, Target] = {}
     for proposal in proposals:
         other = seen.setdefault(proposal.real, proposal.target)
@@ -88,16 +97,16 @@ def propose(targets: Sequence[Target]) -> tuple[Proposal, ...]:
                 f"{proposal.real}: is named for {other.what} and for {proposal.target.what}",
                 hint="give each a file of its own",
             )
-    return proposals
+    return tuple(proposals)
 
 
 def require_agreement(proposals: Iterable[Proposal]) -> None:
-    """Raise Refused with every conflict, if there is one."""
-    found = [(one, conflict) for one in proposals for conflict in one.merged.conflicts]
+    """Raise Refused if there is a conflict, with the files that have some."""
+    found = [proposal for proposal in proposals if proposal.merged.conflicts]
     if found:
+        counted = (f"{one.real}: {plural(len(one.merged.conflicts), 'conflict')}" for one in found)
         raise Refused(
-            "\n".join(f"{one.real}: {conflict.message}" for one, conflict in found),
-            hint="\n".join(dict.fromkeys(conflict.hint for _, conflict in found)),
+            "\n".join(counted), hint="nothing was written; each line with ! says what to do"
         )
 
 

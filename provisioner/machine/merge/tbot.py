@@ -164,11 +164,9 @@ def _foreign_file(
 ) -> Iterator[Conflict]:
     """Yield what makes a file of tbot's one that no service of ours can be put in."""
     version = current.get("version")
-    if version is None:
-        yield Conflict(
-            "it has no `version`: tbot reads it as the legacy version v1",
-            "convert it first: tbot migrate -c FILE -o FILE",
-        )
+    if version in (None, "v1"):
+        said = "it is of version v1" if version else "it has no `version`: tbot reads it as v1"
+        yield Conflict(f"{said}, the legacy format", "convert it: tbot migrate -c FILE -o FILE")
     elif version != rendered.get("version"):
         yield Conflict(
             f"it is of version {version}, and provision writes {rendered.get('version')}",

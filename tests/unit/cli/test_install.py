@@ -152,12 +152,69 @@ class TestInstall:
         assert here.err == f"{path}: is as it shall be\n"
 
     def test_conflicts(self, here: Here) -> None:
-        """An entry of somebody else stops all, with exit code 3, before anything is written."""
+        """Entries of somebody else are `!` lines with the cure, and stop all before a write."""
         (here.place / ".mcp.json").write_text('{"mcpServers": {"search": {"command": "mine"}}}')
-        assert here.install("--client", "claude-code", "--client", "cursor", "--yes") == 3
-        assert "error: " in here.err
-        assert "search is there already, says something else" in here.err
+        (here.place / "t.yaml").write_text("services: []\n")
+        argv = ("--client", "claude-code", "--client", "cursor", "--tbot", "t.yaml", "--yes")
+        assert here.install(*argv) == 3
+        assert (
+            "(claude-code)\n"
+            "  ! search is there already, says something else and was not put there by provision\n"
+            "      = remove it, or give ours another name in the site"
+        ) in here.out
+        assert "  ! it has no `version`: tbot reads it as v1, the legacy format\n" in here.out
+        assert here.err == (
+            f"error: {here.place / 't.yaml'}: 1 conflict\n"
+            f"error: {here.place / '.mcp.json'}: 1 conflict\n"
+            "  = nothing was written; each line with ! says what to do\n"
+        )
         assert here.servers("home/.cursor/mcp.json") == {"gh"}
+        assert here.install(*argv, "--dry-run") == 3
+
+    def test_files_that_are_broken(self, here: Here) -> None:
+        """Each file that cannot be merged into is told with its place, its line and its cure."""
+        (here.place / "a.json").write_text('{"mcpServers": {"a": {"token": "hush" "x"}}}\n')
+        (here.place / "b.toml").write_text("a = 1 2\n")
+        argv = ("--client", "cursor=a.json", "--client", "codex=b.toml")
+        assert here.install(*argv, "--yes") == 1
+        first, second = here.err.split("error: ")[1:]
+        assert first.startswith(f"{here.place / 'a.json'}:1:39: ")
+        assert '  = {"mcpServers": {"a": {"token": ' in first
+        assert second.startswith(f"{here.place / 'b.toml'}:1:7: not TOML: ")
+        assert all("nothing was changed; mend the file" in each for each in (first, second))
+        assert "hush" not in here.err
+
+    def test_several_ways_to_join(self, here: Here) -> None:
+        """With several ways to join one is named; without a name the choices are told."""
+        ways = "[{method: iam, allow: [{aws_account: '1'}]}, {method: gcp, allow: [{project_ids: [a]}]}]"
+        rest = site_text("cursor").replace(
+            '{method: kubernetes, allow: [{service_account: "agents:ci"}]}', ways
+        )
+        write(here.place, rest)
+        assert here.run("render", "-o", "out") == 0
+        for source in ((), ("--from", "out")):
+            assert here.install(*source, "--tbot", "t.yaml", "--yes") == 1
+            assert here.err == (
+                "error: bot ci has 2 ways to join, each with a tbot.yaml of its own\n"
+                "  = --join iam for tbot/ci.yaml\n"
+                "  = --join gcp for tbot/ci.gcp.yaml\n"
+            )
+            for join in ("gcp", "iam"):
+                assert here.install(*source, "--tbot", "t.yaml", "--join", join, "--yes") == 0
+                assert f"join_method: {join}\n" in (here.place / "t.yaml").read_text()
+        assert here.install("--tbot", "t.yaml", "--remove", "--join", "iam", "--yes") == 0
+        assert not (here.place / "t.yaml").exists()
+        assert here.install("--from", "out", "--client", "cursor", "--yes") == 0
+
+    def test_a_machine_that_was_given_one_way_to_join(self, here: Here) -> None:
+        """A machine with the file of one way to join installs it, and can be examined, without a name."""
+        write(here.place, site_text("cursor").replace("/opt/machine-id", str(here.place / "id")))
+        assert here.run("render", "-o", "out") == 0
+        (here.place / "out/tbot/ci.yaml").rename(here.place / "out/tbot/ci.gcp.yaml")
+        assert here.install("--from", "out", "--tbot", "t.yaml", "--yes") == 0
+        assert (here.place / "t.yaml").is_file()
+        assert here.run("doctor", "--bot", "ci", "--from", "out") == 1
+        assert f"{here.place / 'id/identity'}: cannot read" in here.out
 
     def test_a_client_that_cannot_read_its_file(self, here: Here) -> None:
         """A strict client whose file has comments ignores it: that is told."""
@@ -177,7 +234,9 @@ class TestInstall:
         [
             ((), USAGE, "say what to install: --tbot FILE, --client FORMAT[=FILE]"),
             (("--client", "emacs"), USAGE, "--client emacs: there are claude-desktop"),
-            (("--client", "command"), 1, "copy it: clients/ci/command.txt"),
+            (("--client", "command"), 1, "copy clients/ci/command.txt from what `provision render"),
+            (("--client", "cursor", "--join", "iam"), USAGE, "--join goes with --tbot"),
+            (("--tbot", "t", "--join", "iam"), 1, "no way to join that is called iam"),
             (("--client", "goose"), 1, "it has claude-code, cursor, codex"),
             (("--client", "langgraph"), 1, "say where: --client langgraph=FILE"),
             (("--client", "claude-code=~/.claude.json"), 3, "rewrites it all the time"),

@@ -202,7 +202,7 @@ class TestExpectations:
     def test_nothing_to_go_by(self) -> None:
         """A secret of Kubernetes is mounted somewhere that only a client's entry tells."""
         with pytest.raises(ProvisionError, match="nothing says where the identity of bot ci is"):
-            machine.expected(Bundle("ci", "services: []", {"command": "tsh"}))
+            machine.expected(Bundle("ci", {"tbot/ci.yaml": "services: []"}, {"command": "tsh"}))
 
 
 class TestDoctor:

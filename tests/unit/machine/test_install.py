@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.errors import FileError, ProvisionError, Refused, Stale
+from provisioner.errors import FileError, FileErrors, ProvisionError, Refused, Stale
 from provisioner.machine import install, sidecar
 from provisioner.machine.install import LIMIT, TBOT, Proposal, Target
 from provisioner.system import files
@@ -152,16 +152,34 @@ class TestProposals:
         assert names(path.parent) == ["mcp.json"]
 
     def test_all_conflicts_are_told_at_once(self, path: Path) -> None:
-        """Every entry that is somebody else's is named, with its file, before anything is written."""
+        """Every file with an entry that is somebody else's is named, before anything is written."""
         other = path.with_name("other.json")
-        for file in (path, other):
-            file.write_text(rendering(search={"command": "mine"}))
+        path.write_text(rendering(search={"command": "mine"}))
+        other.write_text(rendering(search={"command": "mine"}, more={"command": "mine"}))
+        wanted = rendering(search=ENTRY, more=ENTRY)
+        targets = [target(path, wanted), target(other, wanted), target(path.with_name("new.json"))]
+        told = [
+            [conflict.message.partition(" ")[0] for conflict in proposal.merged.conflicts]
+            for proposal in install.propose(targets)
+        ]
+        assert told == [["search"], ["search", "more"], []]
         with pytest.raises(Refused) as caught:
-            run(target(path), target(other), target(path.with_name("new.json")))
-        assert caught.value.message.count("search is there already") == 2
-        assert str(other) in caught.value.message
-        assert len(caught.value.hint.splitlines()) == 1
+            run(*targets)
+        assert caught.value.message == f"{path}: 1 conflict\n{other}: 2 conflicts"
         assert names(path.parent) == ["mcp.json", "other.json"]
+
+    def test_all_that_cannot_be_read_is_told_at_once(self, path: Path) -> None:
+        """Of several files that are broken each is told, with its own cure, and none is written."""
+        broken, missing = path.with_name("broken.json"), path.with_name("binary.json")
+        broken.write_text('{"mcpServers": {')
+        missing.write_bytes(b"\xff")
+        with pytest.raises(FileErrors) as caught:
+            run(target(path), target(broken), target(missing))
+        first, second = caught.value.errors
+        assert first.message.startswith(f"{broken}:1:17: ")
+        assert second.message == f"{missing}: is not UTF-8 at byte 0"
+        assert "save it as UTF-8" in second.hint
+        assert path.read_text() == THEIRS
 
     def test_one_file_for_two_targets(self, path: Path) -> None:
         """One file cannot be written for two purposes in one run, whatever it is called."""

@@ -175,7 +175,8 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("text", "message", "hint"),
         [
-            ("debug: true\n", "no `version`: tbot reads it as the legacy", "tbot migrate"),
+            ("debug: true\n", "no `version`: tbot reads it as v1, the legacy", "tbot migrate"),
+            ("version: v1\n", "it is of version v1, the legacy format", "tbot migrate"),
             ("version: v3\n", "of version v3, and provision writes v2", "a tbot of its own"),
             (
                 "version: v2\nproxy_server: other.example:443\n",
