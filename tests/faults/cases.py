@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from provisioner.cli import COMMANDS, entry_point, provision
+from provisioner import workflow
+from provisioner.cli import COMMANDS, _base, entry_point, provision
 from provisioner.cluster.kinds import KINDS
 from provisioner.cluster.local import LocalCluster, create
 from provisioner.cluster.port import Scope
@@ -102,9 +106,15 @@ _STREAMS: Final = ("out", "err")
 
 
 def preload() -> None:
-    """Import what the commands import, once for all forks."""
+    """Do once for all forks what no step is about: imports, the model of a site, our templates."""
     for name in COMMANDS:
         provision.get_command(click.Context(provision), name)
+    _base.load_templates = cache(_base.load_templates)
+    with tempfile.TemporaryDirectory() as place:
+        site = Path(place, "site.yaml")
+        site.write_text(AFTER)
+        assert workflow.prepare(site, _base.load_templates(None)).rendered.files
+    gc.freeze()  # a fork copies no page only because garbage was looked for
 
 
 def is_harness(step: steps.Step) -> bool:
