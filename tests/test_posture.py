@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +67,39 @@ def test_libraries_are_audited() -> None:
     runs = [step.get("run") for step in workflow["jobs"]["audit"]["steps"]]
     assert "make audit" in runs
     assert "pip-audit --strict" in (ROOT / "Makefile").read_text()
+
+
+AUDITOR = """#!/bin/sh
+case "$*" in
+  *known.txt*) {control} ;;
+  *--strict*) {libraries} ;;
+esac
+"""
+KNOWS = 'echo \'{"id": "PYSEC-2019-217"}\'; exit 1'
+
+
+@pytest.mark.parametrize(
+    ("control", "libraries", "code", "says"),
+    [
+        (KNOWS, "exit 0", 0, ""),
+        (KNOWS, "echo found >&2; exit 1", 2, "found"),
+        ("echo []; exit 0", "exit 0", 2, "nothing is known of the libraries"),
+        ("echo no route to host >&2; exit 1", "exit 0", 2, "nothing is known of the libraries"),
+    ],
+    ids=["sound", "vulnerable", "a mirror without advisories", "offline"],
+)
+def test_an_audit_that_could_not_be_made_fails(
+    control: str, libraries: str, code: int, says: str, tmp_path: Path
+) -> None:
+    """`make audit` succeeds only where the advisories were there to be asked and know of nothing."""
+    place = tmp_path / "bin"
+    place.mkdir()
+    for name in ("python", "pip-audit"):
+        (place / name).write_text(AUDITOR.format(control=control, libraries=libraries))
+        (place / name).chmod(0o755)
+    command = ["make", "-o", ".venv/.ready", "audit", "PYTHON=true", f"AUDIT={tmp_path}"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ran.returncode, says in ran.stderr) == (code, True), ran.stderr
 
 
 def proofs() -> list[tuple[str, str]]:
