@@ -39,7 +39,7 @@ ROOMS = {
     "rbac": "expressions patterns | traits | access | inquiry",
     "rendering": "documents | machines | render",
     "site": "fields raw redaction sitefile | apps joins | model | schema subtract wording | decode keys starter",
-    "system": "exposure | files mortal | locks lookup process | outdir pipes provenance",
+    "system": "exposure remains | files mortal | locks lookup process | outdir pipes provenance",
     "templating": "placement sandbox template_text | templates",
     "text": "jsonfile scalars source terminal units | diagnostics splice | yamledit",
     "tools": "lock | drift inventory pinned",
@@ -61,6 +61,7 @@ AT_THE_EDGE = (
     "system.mortal",
     "system.pipes",
     "system.process",
+    "system.remains",
     "tools.inventory",
 )
 

@@ -21,6 +21,7 @@ from provisioner.cluster.teleport import Server, Teleport, concealed, presets
 from provisioner.cluster.unmoved import moved
 from provisioner.errors import ClusterError, FileError, Garbled, Unreachable
 from provisioner.system import files
+from provisioner.system.remains import sweep, unfinished
 from provisioner.text import units
 from provisioner.values import Body, canonical_json, freeze
 
@@ -106,15 +107,14 @@ def create(
     when a document or the version cannot be.
     """
     server = Server(_version(version))
-    with files.explained(path, "make"), files.unfinished(path) as temporary:
-        is_there = os.path.lexists(path)
-        if not is_there:
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, files.PRIVATE))
-            _fill(temporary, name, version, server, documents)
-            is_there = not files.place(temporary, path)
-    if is_there:
-        raise FileError(f"{path}: already exists", hint="name a file that does not exist yet")
-    return LocalCluster(path)
+    with files.explained(path, "make"):
+        if not os.path.lexists(path):
+            sweep(path.parent)
+            with unfinished(path, files.PRIVATE) as (temporary, _):
+                _fill(temporary, name, version, server, documents)
+                if files.place(temporary, path):
+                    return LocalCluster(path)
+    raise FileError(f"{path}: already exists", hint="name a file that does not exist yet")
 
 
 def _fill(

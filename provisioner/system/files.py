@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -15,12 +13,12 @@ from typing import Final
 
 from provisioner.errors import FileError
 from provisioner.system.exposure import target
+from provisioner.system.remains import sweep, unfinished
 
 PUBLIC: Final = 0o644
 PRIVATE: Final = 0o600
 
 _LIMIT: Final = 64 << 20
-_UNFINISHED: Final = re.compile(r"\..+\.[0-9a-f]{16}")
 _REASONS: Final = {
     errno.ENOENT: ("there is no such file", "check the path"),
     errno.EISDIR: ("is a directory", "name a file in it"),
@@ -107,25 +105,10 @@ def create(path: Path, data: bytes, *, mode: int = PUBLIC) -> bool:
         path.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(path):
             return False
-        with unfinished(path) as temporary:
-            _fill(temporary, data, mode)
+        sweep(path.parent)
+        with unfinished(path, mode) as (temporary, descriptor):
+            _fill(descriptor, data)
             return place(temporary, path)
-
-
-@contextmanager
-def unfinished(path: Path) -> Iterator[Path]:
-    """Lend a name beside `path` for what shall stand there once it is whole; it is free afterwards."""
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
-    try:
-        yield temporary
-    finally:
-        with suppress(OSError):  # it has its place by now, or what went wrong is told already
-            temporary.unlink()
-
-
-def is_unfinished(path: Path) -> bool:
-    """Whether a file has such a name: what somebody left behind who was killed."""
-    return _UNFINISHED.fullmatch(path.name) is not None
 
 
 def place(temporary: Path, path: Path) -> bool:
@@ -178,22 +161,20 @@ def scratch() -> Iterator[Path]:
 
 def _replace(real: Path, data: bytes, mode: int, like: os.stat_result | None) -> None:
     """Put a new file in the place of `real`, itself never followed; durable when this returns."""
-    with unfinished(real) as temporary:
-        # Until it has the owner and mode of the old file, nobody else may look into the new one.
-        _fill(temporary, data, PRIVATE if like else mode, (like, real) if like else None)
+    sweep(real.parent)
+    # Until it has the owner and mode of the old file, nobody else may look into the new one.
+    with unfinished(real, PRIVATE if like else mode) as (temporary, descriptor):
+        if like is not None:
+            _own(descriptor, like, real)
+        _fill(descriptor, data)
         temporary.replace(real)
     with suppress(OSError):  # the file is in place; some file systems cannot sync a directory
         _sync_directory(real.parent)
 
 
-def _fill(
-    path: Path, data: bytes, mode: int, like: tuple[os.stat_result, Path] | None = None
-) -> None:
-    """Make a new file, with the owner and mode of another if one is given; durable afterwards."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        if like is not None:
-            _own(descriptor, *like)
+def _fill(descriptor: int, data: bytes) -> None:
+    """Write a file that stays open; durable afterwards."""
+    with os.fdopen(descriptor, "wb", closefd=False) as file:
         file.write(data)
         file.flush()
         os.fsync(descriptor)

@@ -12,6 +12,7 @@ from typing import Final
 from provisioner.errors import FileError
 from provisioner.system import files
 from provisioner.system.exposure import target
+from provisioner.system.remains import is_unfinished, remove
 
 MANIFEST: Final = ".provision-manifest.json"
 _OURS: Final = ("roles", "apps", "bots", "tokens", "tbot", "clients")
@@ -53,8 +54,8 @@ def write(root: Path, wanted: Mapping[str, str]) -> Difference:
     """
     with _explained(root):
         target(root)
-        for path in filter(files.is_unfinished, _all(root)):
-            _path(root, path.relative_to(root).as_posix()).unlink(missing_ok=True)
+        for path in filter(is_unfinished, _all(root)):
+            remove(_path(root, path.relative_to(root).as_posix()))
         before = _listed(root)
         difference = _compare(root, wanted, before)
         if not difference and before == frozenset(wanted):
@@ -122,7 +123,7 @@ def _listed(root: Path) -> frozenset[str]:
 def _found(root: Path) -> Iterator[str]:
     """Yield what stands in our directories, but for what a write that was killed has left there."""
     for path in _all(root):
-        if not files.is_unfinished(path):
+        if not is_unfinished(path):
             yield path.relative_to(root).as_posix()
 
 

@@ -25,7 +25,7 @@ from provisioner.cluster.port import Scope
 from provisioner.values import thaw
 from tests.faults import steps
 
-TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}(-wal|-shm|-journal)?")
+TEMPORARY: Final = re.compile(r"\..+\.provision-[0-9a-f]{16}(-wal|-shm|-journal)?")
 """What a file is called until it takes the place of the old one."""
 
 HEAD: Final = """\

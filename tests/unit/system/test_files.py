@@ -15,13 +15,12 @@ from provisioner.system.files import (
     PUBLIC,
     below,
     create,
-    is_unfinished,
     place,
     read_bytes,
     scratch,
-    unfinished,
     write,
 )
+from provisioner.system.remains import unfinished
 from tests.users import unprivileged
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
@@ -297,7 +296,7 @@ def test_no_place_for_a_scratch_directory(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_name_that_is_taken_meanwhile(tmp_path: Path) -> None:
     """What has got the name while a file was being made keeps it, whatever it is."""
     path = tmp_path / "file"
-    with unfinished(path) as temporary:
+    with unfinished(path, 0o600) as (temporary, _):
         temporary.write_text("ours")
         path.symlink_to("nowhere")
         assert not place(temporary, path)
@@ -319,11 +318,3 @@ def test_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert create(tmp_path / "file", b"x")
     assert not create(tmp_path / "file", b"y")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"x")]
-
-
-def test_what_was_left_unfinished_is_known_by_its_name(tmp_path: Path) -> None:
-    """A file that a killed write left behind is told from all that others call theirs."""
-    with unfinished(tmp_path / "dev.yaml") as temporary:
-        assert is_unfinished(temporary)
-    for name in ("dev.yaml", ".dev.yaml", ".dev.yaml.bak", ".dev.0123456789abcde"):
-        assert not is_unfinished(tmp_path / name)

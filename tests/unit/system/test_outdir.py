@@ -156,7 +156,7 @@ def test_what_stands_in_the_way(tmp_path: Path) -> None:
 def test_what_a_killed_write_left_behind(tmp_path: Path) -> None:
     """A file that was never finished is nobody's: it is no difference, and the next write removes it."""
     write(tmp_path, {"roles/dev.yaml": "a"})
-    left = tmp_path / "roles" / ".dev.yaml.0123456789abcdef"
+    left = tmp_path / "roles" / ".dev.yaml.provision-0123456789abcdef"
     left.write_text("half")
     assert not compare(tmp_path, {"roles/dev.yaml": "a"})
     assert not write(tmp_path, {"roles/dev.yaml": "a"})
