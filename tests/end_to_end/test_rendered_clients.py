@@ -87,9 +87,9 @@ READERS: Final[Mapping[str, Callable[[Path], Mapping[str, Start]]]] = {
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+def machine(tmp_path_factory: pytest.TempPathFactory, running: str) -> Machine:
     """Return a machine with a client of each format."""
-    return make(tmp_path_factory.mktemp("machine"), *FORMATS)
+    return make(tmp_path_factory.mktemp("machine"), *FORMATS, running=running)
 
 
 async def talk(start: Start) -> tuple[list[str], str]:

@@ -71,6 +71,23 @@ def test_connects(machine: Machine) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_connects_to_a_running_server(tmp_path: Path, running: str) -> None:
+    """A server that runs already is handed the streams of tsh, which ends when the server does."""
+    machine = make(tmp_path, "claude-code", running=running)
+    hello = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "a", "version": "1"},
+    }
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    done = subprocess.run(
+        [machine.tsh, *words("mcp connect -i ID --proxy PROXY files", machine)],
+        input=f"{json.dumps(asked)}\n", capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["result"]["serverInfo"]["name"] == "files"
+
+
 def test_ls(machine: Machine) -> None:
     """`tsh mcp ls` says in text or as JSON which servers there are, with their tools."""
     text, listed = (

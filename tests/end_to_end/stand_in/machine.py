@@ -7,6 +7,8 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,7 @@ from typing import Any, Final
 from tests.end_to_end.stand_in.server import TOOLS
 from tests.machines import IDENTITY, LONG_CERTIFICATE
 
+HERE: Final = Path(__file__).parent
 BOT: Final = "example"
 PROXY: Final = "example.teleport.sh:443"
 ENV: Final = {"TELEPORT_DEBUG": "false", "NOTE": '"deux mots", é\\'}
@@ -88,22 +91,32 @@ class Machine:
         return done.stdout
 
 
-def make(root: Path, *formats: str, delay: float = 0, timeout: str = "30s") -> Machine:
-    """Set up a machine with clients of these formats, behind a tsh that takes `delay` seconds."""
+def make(
+    root: Path,
+    *formats: str,
+    delay: float = 0,
+    timeout: str = "30s",
+    running: str = "",
+    env: Mapping[str, str] = ENV,
+) -> Machine:
+    """Set up a machine with clients of these formats, behind a tsh that takes `delay` seconds.
+
+    The servers are `running` at a socket, or start when they are asked for. The clients give `env`
+    to tsh.
+    """
     machine = Machine(root)
     for directory in (machine.tsh.parent, machine.directory, machine.project):
         directory.mkdir(parents=True)
     (machine.directory / "identity").write_text(f"{LONG_CERTIFICATE}{IDENTITY}")
     settings = root / "settings.json"
     servers = dict.fromkeys(ENTRIES.values(), TOOLS)
-    settings.write_text(
-        json.dumps({"log": str(root / "log"), "proxy": PROXY, "servers": servers, "delay": delay})
-    )
-    argv = shlex.join([sys.executable, str(Path(__file__).parent / "tsh.py"), str(settings)])
+    how = {"log": str(root / "log"), "delay": delay, "running": running}
+    settings.write_text(json.dumps({"proxy": PROXY, "servers": servers, **how}))
+    argv = shlex.join([sys.executable, str(HERE / "tsh.py"), str(settings)])
     machine.tsh.write_text(f'#!/bin/sh\nexec {argv} "$@"\n')
     machine.tsh.chmod(0o755)
     entries = (
-        {"format": name, "servers": [server], "name": entry, "env": ENV, "timeout": timeout}
+        {"format": name, "servers": [server], "name": entry, "env": {**env}, "timeout": timeout}
         for name in formats
         for entry, server in ENTRIES.items()
     )
@@ -118,3 +131,17 @@ def make(root: Path, *formats: str, delay: float = 0, timeout: str = "30s") -> M
     (root / "site.yaml").write_text(text)
     machine.provision("render", str(root / "site.yaml"), "-o", str(machine.out))
     return machine
+
+
+@contextmanager
+def running_servers(place: Path) -> Iterator[str]:
+    """Run the servers, ready to be asked for at a socket, as they are behind a real Teleport."""
+    with subprocess.Popen(
+        [sys.executable, HERE / "server.py", "--listen", place], stdout=subprocess.PIPE, text=True
+    ) as servers:
+        assert servers.stdout
+        assert servers.stdout.readline() == "listening\n"
+        try:
+            yield str(place)
+        finally:
+            servers.kill()

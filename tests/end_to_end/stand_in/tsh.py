@@ -3,8 +3,8 @@
     python tsh.py SETTINGS ARGUMENT...
 
 SETTINGS is a JSON file, since most clients pass no environment on: where to `log` how it was
-started, which `proxy` there is, which `servers` with which tools are behind it, and the `delay` of
-a connection in seconds. Nothing is imported from the package that it helps to test. Flags and
+started, which `proxy` there is, which `servers` with which tools are behind it, the `delay` of a
+connection in seconds, and the socket at which they are `running`, where they are. Nothing is imported from the package that it helps to test. Flags and
 texts: tool/tsh/common/{tsh,mcp_app}.go and lib/client/mcp.go of github.com/gravitational/teleport,
 release 18, and github.com/alecthomas/kingpin, which parses for it.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -122,7 +123,18 @@ def run(settings: Mapping[str, Any], argv: list[str]) -> None:
     if name not in servers:
         raise TshError("no MCP servers found")
     time.sleep(settings["delay"])
-    os.execv(sys.executable, [sys.executable, str(SERVER), name, parsed.flag("identity")])
+    if settings["running"]:
+        connect(settings["running"], name, parsed.flag("identity"))
+    else:
+        os.execv(sys.executable, [sys.executable, str(SERVER), name, parsed.flag("identity")])
+
+
+def connect(place: str, *asked: str) -> None:
+    """Hand our streams to a server that runs already, and stay until it is done."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.connect(place)
+        socket.send_fds(door, [json.dumps(asked).encode()], [0, 1])
+        door.recv(1)
 
 
 def log_in(parsed: Parsed, proxy: str) -> None:
