@@ -161,10 +161,11 @@ def rows_of(page: str, heading: str) -> list[list[str]]:
 
 
 def test_every_client_format_is_documented() -> None:
-    """docs/clients.md has every format, with the files that it comes to."""
-    documented = {row[1]: row[3] for row in rows_of("docs/clients.md", "## Formats")}
+    """docs/clients.md has every format, with the files that it comes to and where its client looks."""
+    documented = {row[1]: (row[3], row[4]) for row in rows_of("docs/clients.md", "## Formats")}
     assert documented == {
-        name: ", ".join(layout.file for layout in kind.layouts) for name, kind in FORMATS.items()
+        name: (", ".join(layout.file for layout in kind.layouts), kind.homes.get("linux", ""))
+        for name, kind in FORMATS.items()
     }
 
 

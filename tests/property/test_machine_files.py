@@ -5,24 +5,20 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner.cli._base import load_templates
 from provisioner.clients import FORMATS
 from provisioner.errors import Place
 from provisioner.rendering.machines import machine_files
 from provisioner.site.model import Site
-from provisioner.values import Plain
-
-TEMPLATES = load_templates(None)
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-FILLED = TEXT.filter(bool)
-NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True)
-PATHS = TEXT.filter(lambda text: "\0" not in text and ".." not in text.split("/")).map("/{}".format)
-ENVIRONMENTS = st.dictionaries(st.from_regex(r"[A-Za-z_]{1,128}", fullmatch=True), TEXT, max_size=3)
-DURATIONS = st.sampled_from(["1h", "90s", "1m30s"])
-
-
-def maybe(strategy: st.SearchStrategy[Plain]) -> st.SearchStrategy[Plain]:
-    return st.none() | strategy
+from tests.spread import (
+    DURATIONS,
+    ENVIRONMENTS,
+    FILLED,
+    NAMES,
+    PATHS,
+    TEMPLATES,
+    TEXT,
+    maybe,
+)
 
 
 @st.composite

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,12 @@ import pytest
 PATIENCE: Final = 900.0
 """How long an installation may take, in seconds."""
 
+# Those of one environment get on with each other: one needs version 1 of `mcp`, the others 2.
+ENVIRONMENTS: Final = {
+    "mcp1": ("langchain-mcp-adapters",),
+    "mcp2": ("fastmcp", "openai-agents", "pydantic-ai-slim[mcp]"),
+}
+
 
 @dataclass
 class Shelf:
@@ -25,8 +32,9 @@ class Shelf:
     versions: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
-    def python(self, name: str, *packages: str) -> Path:
-        """Return the Python of a virtual environment that holds these packages."""
+    def frameworks(self, name: str) -> Path:
+        """Return the Python of one of the environments."""
+        packages = ENVIRONMENTS[name]
         place = self.root / name
         python = place / "bin" / "python"
         install = [str(python), "-m", "pip", "install", "--quiet", *packages]
@@ -34,19 +42,39 @@ class Shelf:
         listed = subprocess.check_output(
             [python, "-m", "pip", "list", "--format", "json"], text=True
         )
-        wanted = {package.partition("[")[0] for package in packages} | {"mcp"}
         found = {each["name"]: each["version"] for each in json.loads(listed)}
-        self.versions |= {f"{package} ({name})": found[package] for package in wanted}
+        wanted = [package.partition("[")[0] for package in packages]
+        self.versions |= {package: found[package] for package in wanted}
+        self.versions[f"mcp, beside {wanted[0]}"] = found["mcp"]
         return python
 
     def program(self, package: str, name: str) -> Path:
         """Return a program of an npm package, of its newest release."""
+        return self.modules(name, package) / ".bin" / name
+
+    def modules(self, name: str, package: str) -> Path:
+        """Return the directory of modules with the newest release of an npm package in it."""
         place = self.root / name
         install = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"]
         self._install(place, [[*install, "--prefix", str(place), f"{package}@latest"]])
-        about = place / "node_modules" / package / "package.json"
-        self.versions[package] = json.loads(about.read_text())["version"]
-        return place / "node_modules" / ".bin" / name
+        self._note(place / "node_modules" / package)
+        return place / "node_modules"
+
+    def unpacked(self, name: str, package: str) -> Path:
+        """Return what the newest release of an npm package has in it, without what it needs."""
+        place = self.root / name
+        pack = ["npm", "pack", "--loglevel=error", "--pack-destination", str(place)]
+        self._install(place, [[*pack, f"{package}@latest"]])
+        if not (place / "package").exists():
+            (archive,) = place.glob("*.tgz")
+            with tarfile.open(archive) as opened:
+                opened.extractall(place, filter="data")
+        self._note(place / "package")
+        return place / "package"
+
+    def _note(self, place: Path) -> None:
+        about = json.loads((place / "package.json").read_text())
+        self.versions[about["name"]] = about["version"]
 
     def _install(self, place: Path, commands: Sequence[Sequence[str]]) -> None:
         """Carry out the commands once; skip the test where one fails."""
@@ -55,6 +83,7 @@ class Shelf:
         if ready.exists() and ready.read_text() == wanted:
             return
         shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
         for command in commands:
             if place.name not in self.missing and (reason := _failure(command)):
                 self.missing[place.name] = reason

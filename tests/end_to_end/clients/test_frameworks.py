@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -14,11 +14,6 @@ from tests.end_to_end.stand_in.machine import ENTRIES, ENV, Machine, make
 from tests.end_to_end.stand_in.server import TOOLS
 
 USES: Final = Path(__file__).parent / "frameworks"
-# Those of one environment get on with each other: one needs version 1 of `mcp`, the others 2.
-ENVIRONMENTS: Final = {
-    "mcp1": ("langchain-mcp-adapters",),
-    "mcp2": ("fastmcp", "openai-agents", "pydantic-ai-slim[mcp]"),
-}
 USED: Final = [
     ("mcp1", "langgraph", "langgraph.json"),
     ("mcp1", "langgraph", "langgraph_connections.py"),
@@ -26,24 +21,35 @@ USED: Final = [
     ("mcp2", "openai_agents", "mcp.json"),
     ("mcp2", "pydantic_ai", "mcp.json"),
 ]
+FORMATS: Final = ("langgraph", "mcpservers")
+PLACEHOLDERS: Final = {"PLACEHOLDERS": "${HOME} $HOME {env:HOME}"}
+REPLACING: Final = ("langgraph", "pydantic_ai")
+"""Those that put the value of a variable for `${NAME}`."""
 DELAY: Final = 12.0
 """Longer than two of them wait when nobody tells them to (5 s), in seconds."""
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    return make(tmp_path_factory.mktemp("quick"), "langgraph", "mcpservers")
+def quick(tmp_path_factory: pytest.TempPathFactory, running: str) -> Machine:
+    return make(
+        tmp_path_factory.mktemp("quick"), *FORMATS, running=running, env={**ENV, **PLACEHOLDERS}
+    )
 
 
 @pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    return make(tmp_path_factory.mktemp("slow"), "langgraph", "mcpservers", delay=DELAY)
+def slow(tmp_path_factory: pytest.TempPathFactory, running: str) -> Machine:
+    return make(tmp_path_factory.mktemp("slow"), *FORMATS, running=running, delay=DELAY)
 
 
-def use(shelf: Shelf, machine: Machine, how: tuple[str, str, str], *words: str) -> None:
-    """Let a framework list the tools of a file and call one; all that it says must be so."""
+def use(
+    shelf: Shelf, machine: Machine, how: tuple[str, str, str], *words: str
+) -> list[dict[str, Any]]:
+    """Let a framework list the tools of a file and call one, and return how it started tsh.
+
+    All that it says must be so.
+    """
     environment, name, file = how
-    python = shelf.python(environment, *ENVIRONMENTS[environment])
+    python = shelf.frameworks(environment)
     before = len(machine.starts())
     done = subprocess.run(
         [python, USES / f"use_{name}.py", machine.file(file), *words],
@@ -59,12 +65,15 @@ def use(shelf: Shelf, machine: Machine, how: tuple[str, str, str], *words: str) 
     for start in starts:
         assert start["argv"] == machine.argv(start["argv"][-1])
         assert ENV.items() <= start["env"].items()
+    return starts
 
 
 @pytest.mark.parametrize("how", USED, ids=" ".join)
 def test_loads(shelf: Shelf, quick: Machine, how: tuple[str, str, str]) -> None:
     """A framework finds all tools of both servers in a file, and calls one."""
-    use(shelf, quick, how)
+    starts = use(shelf, quick, how)
+    home = str(quick.home) if how[1] in REPLACING else "${HOME}"
+    assert {start["env"]["PLACEHOLDERS"] for start in starts} == {f"{home} $HOME {{env:HOME}}"}
 
 
 @pytest.mark.parametrize("how", USED, ids=" ".join)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import threading
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,11 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings
 
 from provisioner.clients import FORMATS
+from provisioner.site.model import Site
 from tests.end_to_end.clients.shelf import Shelf
 from tests.end_to_end.stand_in.machine import BOT, ENTRIES, ENV, Machine, make
 from tests.end_to_end.stand_in.server import TOOLS
+from tests.spread import client_files, sites
 
 PASSED_ON: Final = {"TELEPORT_HOME": "/var/lib/teleport-of-this-user"}
 """What a client is given itself and tsh must get from it."""
@@ -35,6 +39,7 @@ QUIET: Final = {
     "OPENCODE_DISABLE_MODELS_FETCH": "1",
     "GEMINI_TELEMETRY_ENABLED": "false",
 }
+PLACEHOLDERS: Final = "${HOME} $HOME {env:HOME}"
 DELAY: Final = 33.0
 """Longer than any of them waits when nobody tells it to (30 s, and 5 s), in seconds."""
 
@@ -45,6 +50,7 @@ class Program:
 
     `shown` and `connected` are patterns with {name} in them; one that cannot tell whether a server
     can be reached has no `connected`. `needs` is what it must be told first to start them at all.
+    `replaces` is what it makes of PLACEHOLDERS, with {home} for the value of HOME.
     """
 
     format: str
@@ -56,6 +62,7 @@ class Program:
     connected: str = ""
     needs: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    replaces: str = ""
 
     def __str__(self) -> str:
         return self.format
@@ -68,6 +75,7 @@ PROGRAMS: Final = (
         r"^{name}: ", r"^{name}: .* ✔ Connected$",
         needs={".claude/settings.json": '{"enableAllProjectMcpServers": true}'},
         env={"MCP_TIMEOUT": "60000"},
+        replaces="{home} $HOME {{env:HOME}}",
     ),
     Program(
         "codex", "@openai/codex", "codex", ".codex/config.toml",
@@ -86,12 +94,14 @@ PROGRAMS: Final = (
         '    "theirs": {"command": "false"} // for now\n  }\n}\n',
         r"{name}: ", r"✓ {name}: .* Connected$",
         env={"GEMINI_CLI_TRUST_WORKSPACE": "true"},
+        replaces="{home} {home} {{env:HOME}}",
     ),
     Program(
         "opencode", "opencode-ai", "opencode", ".config/opencode/opencode.json",
         '{\r\n  // ours\r\n  "$schema": "https://opencode.ai/config.json",\r\n  "mcp": {\r\n'
         '    "theirs": {"type": "local", "command": ["false"],},\r\n  },\r\n}\r\n',
         r" {name} ", r"✓ {name} ",
+        replaces="${{HOME}} $HOME {home}",
     ),
 )  # fmt: skip
 STARTING: Final = [program for program in PROGRAMS if program.connected]
@@ -166,13 +176,25 @@ def test_waits(program: Program, shelf: Shelf, tmp_path: Path) -> None:
     assert entries(program.connected, said, *ENTRIES) == [*ENTRIES], said
 
 
+@pytest.mark.parametrize("program", STARTING, ids=str)
+def test_replaces(program: Program, shelf: Shelf, tmp_path: Path) -> None:
+    """A client puts the value of a variable in the places that docs/clients.md says, and no other."""
+    machine = make(tmp_path, program.format, env={"PLACEHOLDERS": PLACEHOLDERS})
+    installed(program, machine)
+    run(shelf, program, machine, "mcp", "list")
+    assert {start["env"]["PLACEHOLDERS"] for start in machine.starts()} == {
+        program.replaces.format(home=machine.home)
+    }
+
+
 CLAUDE, CODEX, COPILOT, _, OPENCODE = PROGRAMS
 
 
 @pytest.mark.parametrize("delay", [0.0, DELAY], ids=["quick", "slow"])
 def test_codex_lists_the_tools(shelf: Shelf, tmp_path: Path, delay: float) -> None:
     """Codex starts both servers, waits for a slow proxy, and finds every tool."""
-    machine = make(tmp_path, "codex", delay=delay, timeout="60s")
+    env = {**ENV, "PLACEHOLDERS": PLACEHOLDERS}
+    machine = make(tmp_path, "codex", delay=delay, timeout="60s", env=env)
     installed(CODEX, machine)
     with app_server(shelf, machine) as server:
         ask(server, 1, "initialize", {"clientInfo": {"name": "provision", "version": "1"}})
@@ -180,6 +202,7 @@ def test_codex_lists_the_tools(shelf: Shelf, tmp_path: Path, delay: float) -> No
     found = {each["name"]: sorted(each["tools"]) for each in status["data"]}
     assert found == {name: list(TOOLS) for name in ENTRIES}
     assert_started(machine)
+    assert {start["env"]["PLACEHOLDERS"] for start in machine.starts()} == {PLACEHOLDERS}
 
 
 @contextmanager
@@ -221,6 +244,35 @@ def test_codex_knows_every_key(shelf: Shelf, tmp_path: Path) -> None:
     place.write_text(place.read_text().replace("startup_timeout_sec", "startup_limit"))
     with pytest.raises(AssertionError, match=r"unknown configuration field.*startup_limit"):
         run(shelf, CODEX, machine, *strictly)
+
+
+def test_codex_reads_whatever_a_site_says(
+    shelf: Shelf, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Codex, told to refuse what it does not know, has the values that were rendered."""
+    machine = make(tmp_path_factory.mktemp("codex"), "codex")
+    place = installed(CODEX, machine)
+
+    @settings(max_examples=25, deadline=None)
+    @given(sites(entries=8))
+    def holds(site: Site) -> None:
+        text = client_files(site)["codex-config.toml"]
+        place.write_text(text)
+        run(shelf, CODEX, machine, "app-server", "--strict-config", "--print-startup-config")
+        listed = json.loads(run(shelf, CODEX, machine, "mcp", "list", "--json"))
+        assert {each["name"]: entry_of(each) for each in listed} == tomllib.loads(text)[
+            "mcp_servers"
+        ]
+
+    holds()
+
+
+def entry_of(listed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of a file from what Codex lists for it."""
+    starts = listed["transport"]
+    kept = {key: starts[key] for key in ("command", "args", "env_vars")}
+    limits = {key: listed[key] for key in ("startup_timeout_sec", "tool_timeout_sec")}
+    return kept | limits | ({"env": starts["env"]} if starts["env"] else {})
 
 
 def test_copilot_reads_every_key(shelf: Shelf, tmp_path: Path) -> None:

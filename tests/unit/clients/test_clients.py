@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-import ast
 import json
 import shlex
-import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
-import yaml
 
 from provisioner import workflow
 from provisioner.clients import FORMATS
 from tests.machines import EVERY_FORMAT, rendered, site_text
+from tests.schemas import FORMS, read
 from tests.sites import HEAD, TEMPLATES, write
 
 TSH = "/usr/local/bin/tsh"
@@ -47,31 +45,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     return {PurePath(path).name: text for path, text in found.items() if "clients/ci/" in path}
 
 
-def python_dict(text: str) -> Any:
-    tree = ast.parse(text)
-    (assignment,) = [node for node in tree.body if isinstance(node, ast.Assign)]
-    assert ast.unparse(assignment.targets[0]) == "CONNECTIONS"
-    return ast.literal_eval(assignment.value)
-
-
-READERS: Mapping[str, Callable[[str], Any]] = {
-    ".json": json.loads,
-    ".toml": tomllib.loads,
-    ".yaml": yaml.safe_load,
-    ".py": python_dict,
-    ".txt": str.splitlines,
-}
-
-
-def read(name: str, text: str) -> Any:
-    return READERS[PurePath(name).suffix](text)
-
-
 def entries_in(name: str, text: str) -> Any:
     """Return what holds an entry for each server in a file of this name."""
     found = read(name, text)
-    form = next(f for f in FORMATS.values() if name in [layout.file for layout in f.layouts])
-    for key in form.entries:
+    for key in FORMS[name].entries:
         found = found[key]
     return found
 
