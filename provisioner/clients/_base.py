@@ -47,6 +47,8 @@ class Format:
     merged into a file that exists. `strict` clients read JSON without comments and trailing commas.
     `homes` are the places where the client looks for its file, `~` and %NAME% unexpanded; `after`
     says what makes it read the file again. An entry with a name that is `reserved` is not started.
+    Variables, which in capitals are `refused`, are not given to tsh; those of a `bare` format are
+    all lost, since it has no place for them.
     """
 
     layouts: tuple[Layout, ...]
@@ -55,3 +57,5 @@ class Format:
     homes: Mapping[System, str] = field(default_factory=lambda: MappingProxyType({}))
     after: str = ""
     reserved: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    bare: bool = False

@@ -6,4 +6,4 @@ from typing import Final
 
 from provisioner.clients._base import Format, Layout
 
-FORMAT: Final = Format((Layout("command.txt", "clients/command.txt.j2"),))
+FORMAT: Final = Format((Layout("command.txt", "clients/command.txt.j2"),), bare=True)

@@ -1,6 +1,8 @@
 """Goose: https://goose-docs.ai/docs/guides/config-files.
 
-`timeout` is for each request, so it is at least the default, 300 s.
+`timeout` is for each request, so it is at least the default, 300 s. `DISALLOWED_KEYS` of
+crates/goose/src/agents/extension.rs in github.com/aaif-goose/goose are left out with a warning in
+its log, however they are written.
 """
 
 from __future__ import annotations
@@ -8,6 +10,13 @@ from __future__ import annotations
 from typing import Final
 
 from provisioner.clients._base import Format, Layout
+
+_REFUSED: Final = (
+    "PATH PATHEXT SYSTEMROOT WINDIR LD_LIBRARY_PATH LD_PRELOAD LD_AUDIT LD_DEBUG LD_BIND_NOW "
+    "LD_ASSUME_KERNEL DYLD_LIBRARY_PATH DYLD_INSERT_LIBRARIES DYLD_FRAMEWORK_PATH PYTHONPATH "
+    "PYTHONHOME NODE_OPTIONS RUBYOPT GEM_PATH GEM_HOME CLASSPATH GO111MODULE GOROOT APPINIT_DLLS "
+    "SESSIONNAME COMSPEC TEMP TMP LOCALAPPDATA USERPROFILE HOMEDRIVE HOMEPATH"
+)
 
 FORMAT: Final = Format(
     (Layout("goose-config.yaml", "clients/goose.yaml.j2"),),
@@ -18,4 +27,5 @@ FORMAT: Final = Format(
         "win32": "%APPDATA%/Block/goose/config/config.yaml",
     },
     after="start goose anew",
+    refused=frozenset(_REFUSED.split()),
 )

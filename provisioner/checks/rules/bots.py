@@ -183,6 +183,18 @@ def _reserved_names(site: Site) -> Iterator[Finding]:
                 )
 
 
+def _lost_variables(site: Site) -> Iterator[Finding]:
+    for path, client, form in _clients(site):
+        for name in client.env:
+            if form.bare or name.upper() in form.refused:
+                yield Finding(
+                    (*path, "env", name),
+                    f"{client.format.name} does not give {name} to tsh",
+                    f"set it where {'the command' if form.bare else client.format.name} is started",
+                    on_key=True,
+                )
+
+
 def _clients(site: Site) -> Iterator[tuple[Path, Client, Format]]:
     """Yield every client of a format that we know."""
     for name, bot in site.bots.items():
@@ -205,4 +217,5 @@ RULES: Final = (
     Rule("PV140", "error", "one entry name for several servers", _one_name_for_many, firm=True),
     Rule("PV141", "warning", "tool with too long a name", _long_names),
     Rule("PV142", "warning", "name that a client keeps for itself", _reserved_names),
+    Rule("PV143", "warning", "variable that a client does not pass on", _lost_variables),
 )
