@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,8 @@ USED: Final = [
 ]
 FORMATS: Final = ("langgraph", "mcpservers")
 PLACEHOLDERS: Final = {"PLACEHOLDERS": "${HOME} $HOME {env:HOME}"}
+PAGE: Final = Path(__file__).parents[3] / "docs" / "clients.md"
+SNIPPETS: Final = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 REPLACING: Final = ("langgraph", "pydantic_ai")
 """Those that put the value of a variable for `${NAME}`."""
 DELAY: Final = 12.0
@@ -80,3 +83,15 @@ def test_loads(shelf: Shelf, quick: Machine, how: tuple[str, str, str]) -> None:
 def test_waits(shelf: Shelf, slow: Machine, how: tuple[str, str, str]) -> None:
     """A framework waits for a proxy that takes its time: two of them where they are told to."""
     use(shelf, slow, how, "patient")
+
+
+@pytest.mark.parametrize("code", SNIPPETS, ids=range(len(SNIPPETS)))
+def test_the_page_can_be_followed(shelf: Shelf, quick: Machine, code: str) -> None:
+    """The code that docs/clients.md shows takes the files that are beside it."""
+    environment = "mcp1" if "langchain" in code else "mcp2"
+    done = subprocess.run(
+        [shelf.frameworks(environment), "-c", code], cwd=quick.file("mcp.json").parent,
+        capture_output=True, text=True, check=False, timeout=120,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(quick.home)},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
