@@ -12,6 +12,9 @@ from provisioner.text import units
 
 _LONGEST_NAME: Final = 64
 """The longest name of a tool that models take; clients put the entry's name into it."""
+_SHORTEST_WAIT: Final = 1_000_000_000
+_LONGEST_WAIT: Final = (2**31 - 1) * 1_000_000
+"""In nanoseconds: half of the clients run on Node.js, whose timers take more as 1 ms."""
 
 
 def _unknown_role(site: Site) -> Iterator[Finding]:
@@ -195,6 +198,16 @@ def _lost_variables(site: Site) -> Iterator[Finding]:
                 )
 
 
+def _odd_wait(site: Site) -> Iterator[Finding]:
+    for path, client, _ in _clients(site):
+        if not _SHORTEST_WAIT <= units.nanoseconds(client.timeout) <= _LONGEST_WAIT:
+            yield Finding(
+                (*path, "timeout"),
+                f"a client that waits {client.timeout} for a server does not start it",
+                "write how long a connection may take, for example 30s; at most 24 days",
+            )
+
+
 def _clients(site: Site) -> Iterator[tuple[Path, Client, Format]]:
     """Yield every client of a format that we know."""
     for name, bot in site.bots.items():
@@ -218,4 +231,5 @@ RULES: Final = (
     Rule("PV141", "warning", "tool with too long a name", _long_names),
     Rule("PV142", "warning", "name that a client keeps for itself", _reserved_names),
     Rule("PV143", "warning", "variable that a client does not pass on", _lost_variables),
+    Rule("PV144", "error", "client that waits no time, or more than it can count", _odd_wait),
 )

@@ -259,7 +259,8 @@ def test_codex_reads_whatever_a_site_says(
         text = client_files(site)["codex-config.toml"]
         place.write_text(text)
         run(shelf, CODEX, machine, "app-server", "--strict-config", "--print-startup-config")
-        listed = json.loads(run(shelf, CODEX, machine, "mcp", "list", "--json"))
+        said = run(shelf, CODEX, machine, "mcp", "list", "--json")
+        listed = json.loads(said[said.index("[\n") :])  # past its warnings
         assert {each["name"]: entry_of(each) for each in listed} == tomllib.loads(text)[
             "mcp_servers"
         ]
