@@ -29,7 +29,7 @@ HOUSE = (
 """The rooms of the package, from the ground up."""
 
 ROOMS = {
-    "applying": "gate saved_plan apply lifeline run_report | approval execution | judge",
+    "applying": "gate apply approval lifeline run_report | execution saved_plan | judge",
     "checks": "acceptance explanation worlds | rules | severity | alone",
     "cluster": "kinds port teleport | canonical snapshot | resource | references unmoved | local memory tctl",
     "doctor": "certificate permissions workstation | machine",

@@ -7,20 +7,52 @@ access row is gained now counts as new even where the approved plan only kept it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from provisioner.applying.saved_plan import Approved, ApprovedChange
-from provisioner.change import Change, Inputs, Key, Op, Plan
+from provisioner.change import AccessRow, Change, Inputs, Key, Op, Plan
 from provisioner.errors import Stale
 from provisioner.text.terminal import visible
-from provisioner.values import Plain, canonical_json, differing
+from provisioner.values import Body, Plain, canonical_json, differing
 
 _SKEW: Final = timedelta(minutes=5)
 _SHOWN: Final = 40  # lines
 _REVIEW: Final = "make a new plan and have it reviewed: provision plan -o FILE"
 _MOVED: Final = (Op.CONFLICT, Op.UNOWNED)
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedChange:
+    """One change of an approved plan; the digest is what was approved."""
+
+    action: str
+    digest: str
+    before: Body
+    after: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """What a plan file approves, and of what it was made.
+
+    `changes` are by key, such as `role/dev`; `gained` and `other_apps` is what bots may newly reach,
+    `tests` the state of each access test.
+    """
+
+    site: str
+    file: str
+    cluster: str
+    prune: bool
+    only: tuple[Key, ...]
+    created_at: datetime
+    inputs: Inputs
+    digest: str
+    changes: Mapping[str, ApprovedChange]
+    gained: frozenset[AccessRow]
+    other_apps: frozenset[tuple[str, str]]
+    tests: Mapping[str, str]
 
 
 def require_current(

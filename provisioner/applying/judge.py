@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from provisioner.applying.approval import require_covered
+from provisioner.applying.approval import Approved, require_covered
 from provisioner.applying.lifeline import RunsAs, cut_off
-from provisioner.applying.saved_plan import Approved
 from provisioner.change import Change, Op, Plan
 from provisioner.cluster.kinds import PROTECTED_LABEL, SITE_LABEL
 from provisioner.cluster.resource import labels

@@ -7,57 +7,24 @@ nobody can show a reviewer one change and have another approved.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Final
 
 from pydantic import ValidationError
 
+from provisioner.applying.approval import Approved, ApprovedChange
 from provisioner.change import AccessRow, Inputs, Key
 from provisioner.errors import FileError
 from provisioner.planning.digests import FORMAT_VERSION, approval_of, mode_of
 from provisioner.planning.plan_format import Change, Document, Row
 from provisioner.text import jsonfile, units
-from provisioner.values import Body, Plain, freeze, sha256
+from provisioner.values import Plain, freeze, sha256
 
 LARGEST: Final = 256 * 1024 * 1024
 """Bytes that a plan file may have; one of 10,000 new bots has about 30 MB."""
 
 _SHOWN: Final = 5
 _AGAIN: Final = "make it again: provision plan -o FILE"
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovedChange:
-    """One change of an approved plan; the digest is what was approved."""
-
-    action: str
-    digest: str
-    before: Body
-    after: Body
-
-
-@dataclass(frozen=True, slots=True)
-class Approved:
-    """What a plan file approves, and of what it was made.
-
-    `changes` are by key, such as `role/dev`; `gained` and `other_apps` is what bots may newly reach,
-    `tests` the state of each access test.
-    """
-
-    site: str
-    file: str
-    cluster: str
-    prune: bool
-    only: tuple[Key, ...]
-    created_at: datetime
-    inputs: Inputs
-    digest: str
-    changes: Mapping[str, ApprovedChange]
-    gained: frozenset[AccessRow]
-    other_apps: frozenset[tuple[str, str]]
-    tests: Mapping[str, str]
 
 
 def parse(data: bytes, file: str) -> Approved:

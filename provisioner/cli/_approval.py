@@ -12,9 +12,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from provisioner.applying import saved_plan
-from provisioner.applying.approval import require_current
-from provisioner.applying.saved_plan import Approved
+from provisioner.applying.approval import Approved, require_current
 from provisioner.change import Key, Plan
 from provisioner.cli import _base
 from provisioner.errors import Stale
@@ -117,6 +115,12 @@ _OPTIONS: Final = (
 )  # fmt: skip
 
 
+def _read(file: Path) -> Approved:
+    from provisioner.applying import saved_plan
+
+    return saved_plan.parse(files.read_bytes(file, limit=saved_plan.LARGEST), str(file))
+
+
 def approval_options(function: Callable[..., int]) -> Callable[..., int]:
     """Add the options that say what was approved; the command gets them as one `approval`."""
 
@@ -124,8 +128,7 @@ def approval_options(function: Callable[..., int]) -> Callable[..., int]:
     def with_approval(
         file: Path | None, max_age: timedelta, expect: str | None, **rest: Any
     ) -> int:
-        data = files.read_bytes(file, limit=saved_plan.LARGEST) if file else None
-        approved = saved_plan.parse(data, str(file)) if data is not None else None
+        approved = _read(file) if file else None
         return function(approval=Approval(file, approved, max_age, expect), **rest)
 
     for option in _OPTIONS:

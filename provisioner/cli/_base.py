@@ -19,10 +19,7 @@ from provisioner.cli._run import current
 from provisioner.cli._teller import Teller
 from provisioner.cli._telling import telling_options
 from provisioner.cluster.kinds import KINDS
-from provisioner.cluster.local import LocalCluster
 from provisioner.cluster.port import Cluster, WritableCluster
-from provisioner.cluster.snapshot import parse
-from provisioner.cluster.tctl import Tctl, TctlOptions
 from provisioner.errors import FileErrors, ProvisionError, SiteError
 from provisioner.system import files
 from provisioner.templating.templates import Templates
@@ -73,11 +70,13 @@ class Reach:
     teller: Teller = field(default_factory=teller)
 
     def open(self) -> Cluster:
-        """Return the cluster. Raises FileError, ClusterError, click.UsageError."""
+        """Return the cluster. Raises FileError and ClusterError."""
         kind, _, path = self.cluster.partition(":")
-        if kind == "file" and path:
-            return parse(files.read_bytes(Path(path)), path)
-        return self.open_writable()
+        if kind != "file":
+            return self.open_writable()
+        from provisioner.cluster.snapshot import parse
+
+        return parse(files.read_bytes(Path(path)), path)
 
     def open_writable(self, *, conditional: bool = False) -> WritableCluster:
         """Return the cluster, which must be one that can be written to.
@@ -85,22 +84,27 @@ class Reach:
         With `conditional`, tctl has Teleport compare revisions where it can; others always do.
         """
         kind, _, path = self.cluster.partition(":")
-        if kind == "local" and path:
-            name, _, roles = path.partition(AS)
-            return LocalCluster(Path(name), acting=tuple(roles.split(",")) if roles else None)
-        if self.cluster == "tctl":
-            options = TctlOptions(
-                path=self.tctl,
-                auth_server=self.auth_server,
-                identity=self.identity,
-                conditional=conditional,
-            )
-            return Tctl(options, notify=self.teller.hear)
-        if kind == "file" and path:
+        if kind == "file":
             raise click.UsageError("a snapshot cannot be written to: use tctl or local:PATH")
-        raise click.UsageError(
-            f"--cluster '{self.cluster}': expected tctl, local:PATH or file:PATH"
+        return self._local(path) if kind == "local" else self._tctl(conditional=conditional)
+
+    @staticmethod
+    def _local(path: str) -> WritableCluster:
+        from provisioner.cluster.local import LocalCluster
+
+        name, _, roles = path.partition(AS)
+        return LocalCluster(Path(name), acting=tuple(roles.split(",")) if roles else None)
+
+    def _tctl(self, *, conditional: bool) -> WritableCluster:
+        from provisioner.cluster.tctl import Tctl, TctlOptions
+
+        options = TctlOptions(
+            path=self.tctl,
+            auth_server=self.auth_server,
+            identity=self.identity,
+            conditional=conditional,
         )
+        return Tctl(options, notify=self.teller.hear)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -126,6 +130,14 @@ class Reach:
         return TCTL_PAUSES if self.cluster == "tctl" else ()
 
 
+def _named(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Return the name of a cluster that can be opened. Raises click.BadParameter."""
+    kind, _, path = value.partition(":")
+    if value == "tctl" or (kind in {"local", "file"} and path):
+        return value
+    raise click.BadParameter(f"{value!r}: expected tctl, local:PATH or file:PATH")
+
+
 CLUSTER_OPTIONS: Final = (
     click.option(
         "--identity",
@@ -145,6 +157,7 @@ CLUSTER_OPTIONS: Final = (
         envvar="PROVISION_CLUSTER",
         default="tctl",
         show_default=True,
+        callback=_named,
         metavar="tctl|local:PATH|file:PATH",
         help="The live cluster, an embedded one, or a snapshot (read-only).",
     ),

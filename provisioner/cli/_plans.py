@@ -16,7 +16,7 @@ from provisioner import workflow
 from provisioner.change import Key, Op, Plan
 from provisioner.cli import _base
 from provisioner.errors import ProvisionError, Refused, SiteError, Stale
-from provisioner.report import plan_html, plan_json, plan_markdown, plan_text, plans
+from provisioner.report import plan_text, plans
 from provisioner.templating.templates import Templates
 from provisioner.text import units
 from provisioner.text.terminal import Paint
@@ -104,6 +104,8 @@ def text(found: Found, manner: Manner) -> str:
 
 def as_json(found: Found, _: Manner) -> str:
     """Return one plan as its document, several as a list under `plans`."""
+    from provisioner.report import plan_json
+
     now = datetime.now(UTC)
     if len(found) == 1:
         return "".join(f"{plan_json.as_json(plan, now)}\n" for plan in made(found))
@@ -119,8 +121,11 @@ def as_json(found: Found, _: Manner) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, default=repr) + "\n"
 
 
-def markdown(found: Found, manner: Manner, *, room: int = plan_markdown.COMMENT) -> str:
-    """Return plans for a pull request, which share its room."""
+def markdown(found: Found, manner: Manner, *, summary: bool = False) -> str:
+    """Return plans for a pull request, or the summary of a job, which share its room."""
+    from provisioner.report import plan_markdown
+
+    room = plan_markdown.SUMMARY if summary else plan_markdown.COMMENT
     return "\n".join(
         plan_markdown.failed(file, each)
         if isinstance(each, ProvisionError)
@@ -131,6 +136,8 @@ def markdown(found: Found, manner: Manner, *, room: int = plan_markdown.COMMENT)
 
 def html(found: Found, manner: Manner) -> str:
     """Return the page of a plan."""
+    from provisioner.report import plan_html
+
     return "".join(plan_html.page(plan, manner.templates, manner.options) for plan in made(found))
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import click
 
 from provisioner.cli import _stopwatch
-from provisioner.cli._jsonlog import JsonLog
 from provisioner.cli._spoken import Spoken
 from provisioner.effort import Phase
 from provisioner.errors import ProvisionError
 from provisioner.events import Event
+
+if TYPE_CHECKING:
+    from provisioner.cli._jsonlog import JsonLog
 
 
 class Teller:
@@ -29,7 +31,7 @@ class Teller:
         self._timings = timings
         self._watch = _stopwatch.Stopwatch()
         self._voice: Spoken | JsonLog = (
-            JsonLog(verbose=verbose) if as_json else Spoken(self._watch, verbose=verbose)
+            _logging(verbose=verbose) if as_json else Spoken(self._watch, verbose=verbose)
         )
 
     def __enter__(self) -> Self:
@@ -88,3 +90,9 @@ class Teller:
             text = "\n".join(_stopwatch.lines(self._watch))
             self.fact("info", "timings", _stopwatch.data(self._watch), text)
         self.fact("info", "end", {"exit_code": code})
+
+
+def _logging(*, verbose: bool) -> JsonLog:
+    from provisioner.cli._jsonlog import JsonLog
+
+    return JsonLog(verbose=verbose)

@@ -10,7 +10,6 @@ import click
 from provisioner.change import Key
 from provisioner.cli import _base, _plans
 from provisioner.cli._approval import age
-from provisioner.report import plan_markdown
 from provisioner.system import files
 
 
@@ -59,6 +58,6 @@ def command(
     if output is not None:
         files.write(output, _plans.as_json(found, manner).encode(errors="backslashreplace"))
     if summary is not None:
-        files.write(summary, _plans.markdown(found, manner, room=plan_markdown.SUMMARY).encode())
+        files.write(summary, _plans.markdown(found, manner, summary=True).encode())
     click.echo(_plans.FORMATS[layout](found, manner), nl=False)
     return _plans.exit_code(found, detailed=detailed_exitcode)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.applying.apply import apply
-from provisioner.applying.approval import require_covered, require_current, uncovered
-from provisioner.applying.saved_plan import Approved, parse
+from provisioner.applying.approval import Approved, require_covered, require_current, uncovered
+from provisioner.applying.saved_plan import parse
 from provisioner.change import ClusterInfo, Inputs, Plan, TestResult
 from provisioner.cluster.port import Scope
 from provisioner.cluster.resource import resource

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.applying.saved_plan import Approved, parse
+from provisioner.applying.approval import Approved
+from provisioner.applying.saved_plan import parse
 from provisioner.change import Inputs, Key, Op, Plan
 from provisioner.errors import FileError
 from provisioner.planning import digests, plan_format
