@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,13 +17,19 @@ from provisioner.values import Body, Plain, canonical_json, freeze, sha256
 class Resource:
     """One document, desired or live: what it is called, what it says, where in the site it stands.
 
+    The place may be given by what finds it: most documents are equal, and nobody asks for theirs.
     `read` is the document as the cluster gave it, where `body` says something of it in other words.
     """
 
     key: Key
     body: Body
-    at: Place | None = None
+    place: Place | Callable[[], Place] | None = field(default=None, compare=False, repr=False)
     read: Body | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def at(self) -> Place | None:
+        """The place in the site, None for a live document."""
+        return self.place() if callable(self.place) else self.place
 
     @cached_property
     def _canonical(self) -> dict[str, Plain]:

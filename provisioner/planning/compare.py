@@ -167,7 +167,7 @@ def _carrying(wanted: Resource, live: Resource) -> Resource:
     if not carried:
         return wanted
     spec = {**wanted.body["spec"], "options": {**options, **carried}}
-    return Resource(wanted.key, freeze({**wanted.body, "spec": spec}), wanted.at)
+    return Resource(wanted.key, freeze({**wanted.body, "spec": spec}), wanted.place)
 
 
 def _cause(written: Resource, live: Resource) -> Cause:

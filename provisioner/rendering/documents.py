@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from provisioner.change import Key
 from provisioner.cluster.kinds import PROTECTED_LABEL, SITE_LABEL
@@ -18,25 +19,25 @@ from provisioner.values import Plain
 Locate = Callable[[tuple[str | int, ...]], Place]
 """Gives the place of a path in the site."""
 
-Documents = Iterator[tuple[Key, Place, Mapping[str, Plain]]]
+Documents = Iterator[tuple[Key, Callable[[], Place], Mapping[str, Plain]]]
 
 
 def documents(site: Site, locate: Locate) -> Documents:
-    """Yield key, place in the site, and context of every document that `site` asks for."""
+    """Yield key, what finds the place in the site, and context of every document that `site` asks for."""
     for name, role in site.roles.items():
-        yield Key("role", name), locate(("roles", name)), _role(name, role, site)
+        yield Key("role", name), partial(locate, ("roles", name)), _role(name, role, site)
     for name, server in site.mcp_servers.items():
         if server.app is not None:
             context = {**_metadata(name, server, server.labels, site.site), **_app(server.app)}
-            yield Key("app", name), locate(("mcp_servers", name)), context
+            yield Key("app", name), partial(locate, ("mcp_servers", name)), context
     for name, bot in site.bots.items():
-        yield Key("bot", name), locate(("bots", name)), _bot(name, bot, site.site)
+        yield Key("bot", name), partial(locate, ("bots", name)), _bot(name, bot, site.site)
         for join in bot.join:
             if not isinstance(join, SecretJoin):
                 token = token_name(name, join)
                 yield (
                     Key("token", token),
-                    locate(("bots", name, "join")),
+                    partial(locate, ("bots", name, "join")),
                     _token(token, name, join, site.site),
                 )
 

@@ -67,10 +67,10 @@ def render(site: Site, templates: Templates, locate: Locate) -> Rendered:
     problems: list[Problem] = []
     files: dict[str, str] = {}
     resources: list[Resource] = []
-    for key, at, context in documents(site, locate):
+    for key, find, context in documents(site, locate):
         try:
-            text = templates.render(KINDS[key.kind].template, context, entry=at)
-            resources.append(_parsed(text, key, at, site))
+            text = templates.render(KINDS[key.kind].template, context, entry=find)
+            resources.append(_parsed(text, key, find, site))
         except SiteError as error:
             problems.extend(error.problems)
         else:
@@ -114,12 +114,12 @@ def _reach(site: Site, resources: list[Resource]) -> Callable[[str], tuple[str, 
     return lambda bot: tuple(reached()[bot])
 
 
-def _parsed(text: str, key: Key, at: Place, site: Site) -> Resource:
+def _parsed(text: str, key: Key, find: Callable[[], Place], site: Site) -> Resource:
     """Read a rendered document back. Raises SiteError when it is not what it was asked to be."""
     template = KINDS[key.kind].template
     body = source.quick(text)
     if body is None:
-        body = _read_back(text, f"{template} (as rendered for {key})", at)
+        body = _read_back(text, f"{template} (as rendered for {key})", find)
     wrong = [
         f"{'.'.join(path)} is {found!r}, not {wanted!r}"
         for path, wanted in (
@@ -134,14 +134,14 @@ def _parsed(text: str, key: Key, at: Place, site: Site) -> Resource:
         wrong.append("spec is not a mapping")
     wrong += [f"{path} is lost" for path in raw.lost(_raw(site, key), spec)]
     if wrong:
-        raise SiteError((_not_as_asked(template, key, at, wrong),))
-    return Resource(key, body, at)
+        raise SiteError((_not_as_asked(template, key, find(), wrong),))
+    return Resource(key, body, find)
 
 
-def _read_back(text: str, name: str, at: Place) -> Plain:
+def _read_back(text: str, name: str, find: Callable[[], Place]) -> Plain:
     document, problems = source.load(text.encode(), name)
     if document is None or problems:
-        raise SiteError(tuple(replace(problem, related=(at,)) for problem in problems))
+        raise SiteError(tuple(replace(problem, related=(find(),)) for problem in problems))
     return freeze(document.value)
 
 

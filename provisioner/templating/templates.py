@@ -236,6 +236,8 @@ def _misplaced(
     source: TemplateText, tokens: Sequence[_Token], tree: nodes.Template, found: Mapping[int, str]
 ) -> Iterator[Problem]:
     """Yield a problem for each expression that is not a whole value."""
+    if not found:
+        return
     begins = (token.at for token in tokens if token.kind == "variable_begin")
     parts = (part for output in tree.find_all(nodes.Output) for part in output.nodes)
     values = (part for part in parts if not isinstance(part, nodes.TemplateData))

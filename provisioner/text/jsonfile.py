@@ -14,8 +14,14 @@ from typing import Final, NoReturn
 from provisioner.values import Plain
 
 _DEEPEST: Final = 64
-_ODD: Final = re.compile(r"\\u[dD][89a-fA-F]|[0-9][eE]\+?[0-9]{3}|[0-9]{200}")
-"""Where half a surrogate pair, or a number beyond all bounds, can stand: UTF-8 itself has neither."""
+_ODD: Final = re.compile(
+    r"""\\u[dD][89a-fA-F] | (?:^|[\s:,[]) -? [0-9] (?:[0-9.]*+ [eE] \+? [0-9]{3} | [0-9.]{200})""",
+    re.VERBOSE,
+)
+"""Where half a surrogate pair, or a number beyond all bounds, can stand: UTF-8 itself has neither.
+
+A number begins behind what JSON has before one: a digest in text is none, and has `5e123` often.
+"""
 
 
 def load(data: bytes, file: str) -> Plain:

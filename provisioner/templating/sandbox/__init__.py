@@ -48,6 +48,7 @@ _TESTS: Final = (
     "!= < <= == > >= boolean defined divisibleby eq equalto even false float ge greaterthan gt in "
     "integer iterable le lessthan lt mapping ne none number odd sequence string true undefined"
 )
+_BOOKED: Final = (nodes.Output, nodes.For, nodes.Concat, nodes.AssignBlock)
 _METHODS: Final[Mapping[type, frozenset[str]]] = {
     dict: frozenset(("get", "items", "keys", "values")),
     MappingProxyType: frozenset(("get", "items", "keys", "values")),
@@ -147,15 +148,18 @@ def _finalizer(language: Language) -> Callable[[object], str]:
 
 def _keep_books(tree: nodes.Template, keys: frozenset[int], *, marked: bool) -> None:
     """Let loops and `~` pay, keys be written as keys, and set blocks give a Block if `marked`."""
-    for output in tree.find_all(nodes.Output):
-        output.nodes = [_filter("·key", n) if id(n) in keys else n for n in output.nodes]
-    for loop in tree.find_all(nodes.For):
-        cost = STEP + sum(len(data.data) for data in loop.find_all(nodes.TemplateData))
-        loop.iter = _filter("·steps", loop.iter, nodes.Const(cost))
-    for concat in list(tree.find_all(nodes.Concat)):
-        concat.nodes = [_filter("·concat", nodes.List(concat.nodes))]
-    for block in tree.find_all(nodes.AssignBlock) if marked else ():
-        block.filter = block.filter or _filter("·block", None)
+    # All are found before any is changed: to go through a template takes longer than to compile it.
+    for node in list(tree.find_all(_BOOKED)):
+        match node:
+            case nodes.Output():
+                node.nodes = [_filter("·key", n) if id(n) in keys else n for n in node.nodes]
+            case nodes.For():
+                cost = STEP + sum(len(data.data) for data in node.find_all(nodes.TemplateData))
+                node.iter = _filter("·steps", node.iter, nodes.Const(cost))
+            case nodes.Concat():
+                node.nodes = [_filter("·concat", nodes.List(node.nodes))]
+            case nodes.AssignBlock() if marked:
+                node.filter = node.filter or _filter("·block", None)
 
 
 def _filter(name: str, node: nodes.Node | None, *args: nodes.Expr) -> nodes.Filter:
