@@ -14,14 +14,8 @@ from typing import Final, NoReturn
 from provisioner.values import Plain
 
 _DEEPEST: Final = 64
-_ODD: Final = re.compile(
-    r"""\\u[dD][89a-fA-F] | (?:^|[\s:,[]) -? [0-9] (?:[0-9.]*+ [eE] \+? [0-9]{3} | [0-9.]{200})""",
-    re.VERBOSE,
-)
-"""Where half a surrogate pair, or a number beyond all bounds, can stand: UTF-8 itself has neither.
-
-A number begins behind what JSON has before one: a digest in text is none, and has `5e123` often.
-"""
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""Where half a surrogate pair can stand: UTF-8 itself has none."""
 
 
 def load(data: bytes, file: str) -> Plain:
@@ -29,16 +23,25 @@ def load(data: bytes, file: str) -> Plain:
 
     A byte order mark is let through. Raises ValueError that names the file and the place in it.
     """
+    huge: list[str] = []
+
+    def number(word: str) -> float:
+        if math.isinf(value := float(word)):
+            huge.append(word)
+        return value
+
     try:
         text = data.decode("utf-8-sig")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=number
+        )
     except RecursionError:
         raise ValueError(f"{file}: nested too deeply") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{file}:{error.lineno}:{error.colno}: {error.msg}") from error
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-    if _ODD.search(text) or _is_deep(value):
+    if huge or _HALF.search(text) or _is_deep(value):
         _check(value, f"{file}: $", 0)
     return value
 
