@@ -26,7 +26,9 @@ class Shapes:
 def _shape(value: Plain) -> Plain:
     """Return what types stand where in a value: what has the shape of something sound is sound."""
     if isinstance(value, dict):
-        return tuple([(name, _shape(item)) for name, item in value.items()])
+        return tuple(
+            [(name, str if type(item) is str else _shape(item)) for name, item in value.items()]
+        )
     if isinstance(value, list):
-        return tuple([_shape(item) for item in value])
+        return tuple([str if type(item) is str else _shape(item) for item in value])
     return type(value)

@@ -140,8 +140,8 @@ def test_the_last_line_can_be_typed(run: Run, site: Path, cluster: str) -> None:
 @pytest.mark.parametrize(
     ("cluster", "code", "said"),
     [
-        ("nonsense", 64, "--cluster 'nonsense': expected tctl, local:PATH or file:PATH"),
-        ("local:", 64, "--cluster 'local:'"),
+        ("nonsense", 64, "'--cluster': 'nonsense': expected tctl, local:PATH or file:PATH"),
+        ("local:", 64, "'--cluster': 'local:'"),
         ("local:none.db", 1, "none.db: no embedded cluster here"),
         ("local:site.yaml", 1, "site.yaml: not an embedded cluster"),
         ("file:none.json", 1, "none.json: cannot read"),
@@ -154,6 +154,13 @@ def test_no_such_cluster(cluster: str, code: int, said: str, run: Run) -> None:
     ran = run("plan", "--cluster", cluster)
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err
+
+
+def test_no_such_cluster_is_said_before_any_work(run: Run) -> None:
+    """Nobody waits for a large site to be rendered to hear of a misspelt option."""
+    ran = run("plan", "no-such-site.yaml", "--cluster", "snapshot:live.json")
+    assert ran.code == 64
+    assert "no-such-site.yaml" not in ran.err
 
 
 @pytest.mark.usefixtures("site")
