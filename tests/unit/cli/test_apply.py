@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.cli import _base
+from provisioner.cluster import local
 from provisioner.errors import Unreachable
 from tests.bodies import role
 from tests.clusters import FaultyCluster
@@ -37,7 +37,7 @@ def live(run: Run, cluster: str, directory: Path) -> list[str]:
 def faulty(monkeypatch: pytest.MonkeyPatch, **how: Any) -> FaultyCluster:
     """Put a cluster that goes wrong where commands open an embedded one."""
     cluster = FaultyCluster(**how)
-    monkeypatch.setattr(_base, "LocalCluster", lambda _path, **_acting: cluster)
+    monkeypatch.setattr(local, "LocalCluster", lambda _path, **_acting: cluster)
     return cluster
 
 
