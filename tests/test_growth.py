@@ -7,9 +7,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from math import log
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
@@ -22,6 +22,7 @@ from provisioner.cluster import snapshot
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.report import plan_json, plan_markdown, plan_text
 from provisioner.text import terminal
+from tests.counting import calls
 
 ROOT = Path(__file__).parent.parent
 FEW, MANY = 60, 240
@@ -79,22 +80,6 @@ def fleets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Fleet, Fleet]:
     return Fleet(root, FEW), Fleet(root, MANY)
 
 
-def calls(work: Callable[[Fleet], object], fleet: Fleet) -> int:
-    """Return how many functions are called in the course of a work, built-in ones included."""
-    count = 0
-
-    def counted(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    sys.setprofile(counted)
-    try:
-        work(fleet)
-    finally:
-        sys.setprofile(None)
-    return count
-
-
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS.keys())
 def test_four_times_the_bots_are_four_times_the_work(
     work: Callable[[Fleet], object], fleets: tuple[Fleet, Fleet]
@@ -102,7 +87,7 @@ def test_four_times_the_bots_are_four_times_the_work(
     """No stage grows faster than n log n in the number of bots."""
     few, many = fleets
     work(few)  # what is compiled and kept once is no part of the growth
-    assert calls(work, many) < LIMIT * calls(work, few)
+    assert calls(partial(work, many)) < LIMIT * calls(partial(work, few))
 
 
 def test_the_page_shows_what_was_measured() -> None:
