@@ -2,7 +2,7 @@
 
 Nothing is written until all files have been read and merged without conflict. Then each file is
 locked, read again, and replaced whole, with one backup; its ledger is widened before and narrowed
-after that. So an interrupt at any point leaves every file as it was or as it shall be, and a
+after that, or put back where the file could not be written. So an interrupt at any point leaves every file as it was or as it shall be, and a
 second run finds what the first one did.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -224,13 +224,31 @@ def _carry_out(proposal: Proposal, write: Write) -> None:
     real, merged = proposal.real, proposal.merged
     place, mode = sidecar.beside(real), _mode(real)
     if proposal.writes:
-        write(place, sidecar.dump(proposal.ledger.widened(merged.ledger)), mode=mode)
-        if merged.text is None:
-            _remove(real)
-        else:
-            write(real, merged.text.encode(), mode=files.PUBLIC, backup=True)
-    if merged.ledger:
-        write(place, sidecar.dump(merged.ledger), mode=mode)
+        with ExitStack() as undo:
+            undo.callback(_keep_ledger, proposal, mode, write)
+            write(place, sidecar.dump(proposal.ledger.widened(merged.ledger)), mode=mode)
+            if merged.text is None:
+                _remove(real)
+            else:
+                write(real, merged.text.encode(), mode=files.PUBLIC, backup=True)
+            undo.pop_all()
+    _put_ledger(merged.ledger, place, mode, write)
+
+
+def _keep_ledger(proposal: Proposal, mode: int, write: Write) -> None:
+    """Put the old ledger back where the file stayed as it was: nothing in it is ours that was not.
+
+    What goes wrong with that is not told, for something else did first; a ledger that lists too
+    much is what an interrupt leaves as well.
+    """
+    with suppress(FileError):
+        if _content(proposal.real) == proposal.before:
+            _put_ledger(proposal.ledger, sidecar.beside(proposal.real), mode, write)
+
+
+def _put_ledger(ledger: Ledger, place: Path, mode: int, write: Write) -> None:
+    if ledger:
+        write(place, sidecar.dump(ledger), mode=mode)
     else:
         _remove(place)
 

@@ -26,6 +26,7 @@ QUICK = {
     ("apply", "kill"): 100,
     ("install", "kill"): 40,
     ("install", "interrupt"): 40,
+    ("install", "disk-full"): 60,
     ("snapshot", "kill"): 30,
     ("snapshot", "disk-full"): 40,
     ("local-init", "kill"): 30,

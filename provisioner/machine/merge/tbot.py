@@ -188,6 +188,11 @@ def _foreign_service(other: _Service, ours: _Service) -> Iterator[Conflict]:
             f"a service of type {kind} writes to {ours.destination} already",
             "give the bot's identity another path in the site",
         )
+    if not isinstance(other.value["destination"].get("readers", []), list | None):
+        yield Conflict(
+            f"the service for {ours.destination} has `readers` that are no list",
+            "write them as tbot wants them, such as [{user: agent}]",
+        )
     if other.value.get("roles"):
         yield Conflict(
             f"the service for {ours.destination} has `roles`: its identity has no other roles, "

@@ -318,9 +318,45 @@ def test_a_full_disk(path: Path) -> None:
     assert child.returncode == 1
     assert "cannot write: File too large" in said
     assert path.read_text() == THEIRS + " " * 4000
-    assert names(path.parent) == [".mcp.json.provision.json", "mcp.json"]
+    assert names(path.parent) == ["mcp.json"]
     assert [proposal.writes for proposal in run(target(path))] == [True]
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 4000
+
+
+class Failing:
+    """Writes files until its number is up; then the disk is full, for one write or for good."""
+
+    def __init__(self, number: int, *, forever: bool) -> None:
+        self.number, self.forever = number, forever
+
+    def __call__(self, path: Path, data: bytes, *, mode: int, backup: bool = False) -> bool:
+        self.number -= 1
+        if self.number == 0 or (self.forever and self.number < 0):
+            raise FileError(f"{path}: cannot write: no space left on the device")
+        return files.write(path, data, mode=mode, backup=backup)
+
+
+@pytest.mark.parametrize("forever", [True, False])
+@pytest.mark.parametrize("before", [None, rendering(old=ENTRY)])
+def test_a_write_that_fails_gives_nobody_elses_entry_to_us(
+    before: str | None, forever: bool, path: Path
+) -> None:
+    """After a write that failed, an entry that somebody else then puts in is still his."""
+    if before is not None:
+        run(target(path, before))
+    place = sidecar.beside(path)
+    ledger = place.read_bytes() if place.exists() else None
+    old = path.read_text()
+    with pytest.raises(FileError, match="no space left"):
+        list(install.carry_out(install.propose([target(path)]), Failing(2, forever=forever)))
+    assert path.read_text() == old
+    if ledger is None or not forever:  # on a full disk a file can go, but not be written anew
+        assert (place.read_bytes() if place.exists() else None) == ledger
+        path.write_text(rendering(gh={}, search={"command": "mine"}))
+        (proposal,) = install.propose([target(path)])
+        assert [conflict.message[:20] for conflict in proposal.merged.conflicts] == [
+            "search is there alre"
+        ]
 
 
 def test_two_at_once(path: Path) -> None:

@@ -196,6 +196,11 @@ class TestRefusals:
                 "remove `roles`",
             ),
             (
+                with_services(BY_HAND.replace("[{user: bob}]", "bob")),
+                "the service for /opt/machine-id has `readers` that are no list",
+                "[{user: agent}]",
+            ),
+            (
                 with_services(BY_HAND + BY_HAND),
                 "two services write to /opt/machine-id",
                 "remove one of them",
