@@ -17,10 +17,11 @@ import pytest
 PATIENCE: Final = 900.0
 """How long an installation may take, in seconds."""
 
-# Those of one environment get on with each other: one needs version 1 of `mcp`, the others 2.
+# Those of one environment get on with each other: they need different versions of `mcp`.
 ENVIRONMENTS: Final = {
     "mcp1": ("langchain-mcp-adapters",),
     "mcp2": ("fastmcp", "openai-agents", "pydantic-ai-slim[mcp]"),
+    "strands": ("strands-agents",),
 }
 
 

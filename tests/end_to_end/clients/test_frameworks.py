@@ -21,12 +21,13 @@ USED: Final = [
     ("mcp2", "fastmcp", "mcp.json"),
     ("mcp2", "openai_agents", "mcp.json"),
     ("mcp2", "pydantic_ai", "mcp.json"),
+    ("strands", "strands", "mcp.json"),
 ]
 FORMATS: Final = ("langgraph", "mcpservers")
 PLACEHOLDERS: Final = {"PLACEHOLDERS": "${HOME} $HOME {env:HOME}"}
 PAGE: Final = Path(__file__).parents[3] / "docs" / "clients.md"
 SNIPPETS: Final = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-REPLACING: Final = ("langgraph", "pydantic_ai")
+REPLACING: Final = ("langgraph", "pydantic_ai", "strands")
 """Those that put the value of a variable for `${NAME}`."""
 DELAY: Final = 12.0
 """Longer than two of them wait when nobody tells them to (5 s), in seconds."""
@@ -60,6 +61,7 @@ def use(
         env={"PATH": "/usr/bin:/bin", "HOME": str(machine.home)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert "unknown_keys" not in done.stderr  # which one of them says
     said = json.loads(done.stdout)
     assert said["tools"] == sorted(f"{entry}_{tool}" for entry in ENTRIES for tool in TOOLS)
     assert said["reached"] == f"files by {machine.directory}/identity"
@@ -88,7 +90,8 @@ def test_waits(shelf: Shelf, slow: Machine, how: tuple[str, str, str]) -> None:
 @pytest.mark.parametrize("code", SNIPPETS, ids=range(len(SNIPPETS)))
 def test_the_page_can_be_followed(shelf: Shelf, quick: Machine, code: str) -> None:
     """The code that docs/clients.md shows takes the files that are beside it."""
-    environment = "mcp1" if "langchain" in code else "mcp2"
+    own = {"langchain": "mcp1", "strands": "strands"}
+    environment = next((own[word] for word in own if word in code), "mcp2")
     done = subprocess.run(
         [shelf.frameworks(environment), "-c", code], cwd=quick.file("mcp.json").parent,
         capture_output=True, text=True, check=False, timeout=120,
