@@ -48,7 +48,8 @@ class Format:
     `homes` are the places where the client looks for its file, `~` and %NAME% unexpanded; `after`
     says what makes it read the file again. An entry with a name that is `reserved` is not started.
     Variables, which in capitals are `refused`, are not given to tsh; those of a `bare` format are
-    all lost, since it has no place for them.
+    all lost, since it has no place for them. A `windowed` client is not started by a shell, and does
+    not get its PATH.
     """
 
     layouts: tuple[Layout, ...]
@@ -59,3 +60,4 @@ class Format:
     reserved: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
     bare: bool = False
+    windowed: bool = False

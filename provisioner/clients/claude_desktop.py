@@ -18,4 +18,5 @@ FORMAT: Final = Format(
         "linux": "~/.config/Claude/claude_desktop_config.json",
     },
     after="restart Claude Desktop",
+    windowed=True,
 )

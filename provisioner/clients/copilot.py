@@ -2,7 +2,7 @@
 
 https://docs.github.com/copilot/how-tos/copilot-on-github/customize-copilot/configure-mcp-servers.
 The cloud agent calls tools without asking, so `tools` names them where they are known. `timeout` is
-for each call of a tool, so it is at least the minute that `copilot mcp add` writes.
+for the list of tools and for each call, so it is at least the minute that `copilot mcp add` writes.
 """
 
 from __future__ import annotations

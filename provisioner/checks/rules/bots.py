@@ -208,6 +208,16 @@ def _odd_wait(site: Site) -> Iterator[Finding]:
             )
 
 
+def _tsh_by_path(site: Site) -> Iterator[Finding]:
+    for path, client, form in _clients(site):
+        if form.windowed and site.teleport.tsh is None:
+            yield Finding(
+                (*path, "format"),
+                f"{client.format.name} starts tsh without the PATH of a shell, and may not find it",
+                "say where it is: teleport: {tsh: /usr/local/bin/tsh}",
+            )
+
+
 def _clients(site: Site) -> Iterator[tuple[Path, Client, Format]]:
     """Yield every client of a format that we know."""
     for name, bot in site.bots.items():
@@ -232,4 +242,5 @@ RULES: Final = (
     Rule("PV142", "warning", "name that a client keeps for itself", _reserved_names),
     Rule("PV143", "warning", "variable that a client does not pass on", _lost_variables),
     Rule("PV144", "error", "client that waits no time, or more than it can count", _odd_wait),
+    Rule("PV145", "info", "desktop client that has to look for tsh", _tsh_by_path),
 )
