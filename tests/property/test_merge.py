@@ -49,7 +49,7 @@ documents = st.dictionaries(keys, values, max_size=4)
 ours = st.lists(st.sampled_from("uvwxyz"), min_size=1, max_size=6, unique=True).flatmap(
     lambda names: st.tuples(st.just(names), st.integers(0, len(names)))
 )
-choices = st.randoms(use_true_random=False)
+choices = st.randoms(use_true_random=True)
 line_breaks = st.sampled_from(["\n", "\r\n"])
 
 

@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.text.splice import SpliceError, jsonc, toml
+from provisioner.text.splice._base.json_fault import fault
+from provisioner.text.splice._base.json_text import Json
 
 examples = settings(max_examples=int(os.environ.get("PROVISION_EXAMPLES", "300")))
 
@@ -192,6 +194,26 @@ def test_features_tell_what_strict_json_refuses(writer: Jsonc) -> None:
     text = writer.write(writer.table())
     found = jsonc.features(text)
     assert (found.has_comments or found.has_trailing_commas) == (strict(text) is None)
+
+
+@given(
+    written_by(Jsonc),
+    st.lists(st.tuples(st.floats(0, 1), st.sampled_from('{}[]:,"\\/*n0e \n\u2028'))),
+)
+@examples
+def test_json_is_what_either_reader_finds_no_fault_in(
+    writer: Jsonc, edits: list[tuple[float, str]]
+) -> None:
+    """The quick reader refuses exactly the texts in which the one that says why finds a fault."""
+    text = writer.write(writer.table())
+    for place, new in edits:
+        start = round(place * len(text))
+        text = text[:start] + new + text[start + writer.choose.randrange(3) :]
+    if found := fault(text):
+        with pytest.raises(SpliceError, match=re.escape(str(found))):
+            Json(text)
+    else:
+        Json(text)
 
 
 class Toml(Writer):

@@ -7,7 +7,7 @@ allowed, and the last of several equal keys counts. None of these is ever introd
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -18,39 +18,34 @@ from provisioner.text.splice._base import (
     Path,
     Source,
     Trace,
+    apply,
     failure,
     indentation,
     least,
     starts_line,
 )
-from provisioner.text.splice._base.json_text import (
-    COMMENT,
-    HINT,
-    Features,
-    Node,
-    beyond_strict,
-    plain,
-    read,
-)
+from provisioner.text.splice._base.json_fault import COMMENT, HINT
+from provisioner.text.splice._base.json_text import Features, Json, Node, is_proven, same
 from provisioner.values import Plain
 
 __all__ = ["Features", "features", "get", "put", "put_all", "remove", "remove_all", "trace"]
 
 _NAMES: Final = {"{": "an object", "[": "a list", "": "a single value"}
 _EMPTY: Final = {"{": "{}", "[": "[]"}
+_BY_HAND: Final = "nothing was changed; make the change by hand"
 _LINE_BEGIN: Final = re.compile(r'[ \t]*+(?:"(?:[^"\\]|\\.)*+"[ \t]*+:[ \t]*+)?+')
 
 
 def features(text: str) -> Features:
     """Return what beyond strict JSON stands in `text`. Raises SpliceError where it is broken."""
-    return beyond_strict(_document(text).text)
+    return _document(text).json.features
 
 
 def get(text: str, path: Path, default: Plain = None) -> Plain:
     """Return the value at `path`, `default` where nothing is. Raises SpliceError."""
     document = _document(text)
     found = document.find(path)
-    return plain(document.text, found[-1]) if len(found) > len(path) else default
+    return document.json.plain(found[-1]) if len(found) > len(path) else default
 
 
 def put(text: str, path: Path, value: Plain) -> str:
@@ -68,11 +63,15 @@ def put_all(text: str, path: Path, entries: Mapping[str, Plain]) -> str:
     document = _document(text)
     found = document.find(path)
     depth = max(len(found) - 1, 0)
+    new = entries
     for key in reversed(path[depth:]):
-        entries = {key: entries}
-    if not found:
-        return document.begin(entries)
-    return document.after(document.alter(document.require_object(found[-1], path[:depth]), entries))
+        new = {key: new}
+    if found:
+        edits = document.alter(document.require_object(found[-1], path[:depth]), new)
+    else:
+        edits = document.begin(new)
+    said = {(*path, key): value for key, value in entries.items()} or {path: {}}
+    return document.proven(edits, said)
 
 
 def trace(text: str, path: Path) -> Trace:
@@ -82,7 +81,7 @@ def trace(text: str, path: Path) -> Trace:
     if not found:
         return Trace(-1, document.text)
     node = found[-1]
-    is_filled = len(found) > len(path) or node.members
+    is_filled = len(found) > len(path) or document.json.members(node)
     return Trace(len(found) - 1, None if is_filled else document.text[node.start : node.end])
 
 
@@ -103,6 +102,7 @@ def remove_all(text: str, path: Path, traces: Mapping[str, Trace | None]) -> str
     keys = {key for key in traces if len(document.find((*path, key))) > level + 1}
     if not keys:
         return text
+    gone = [(*path, key) for key in keys]
     was = least(traces.values()) or Trace(level)
     while level > max(was.depth, 0) and document.holds_only(found[level], keys):
         level, keys = level - 1, {path[level - 1]}
@@ -110,10 +110,10 @@ def remove_all(text: str, path: Path, traces: Mapping[str, Trace | None]) -> str
     if was.depth < 0 and level == 0 and document.holds_only(parent, keys):
         around = document.text[: parent.start] + document.text[parent.end :]
         if around.strip() == (was.text or "").strip():
-            return document.after([(0, len(document.text), was.text or "")])
-    removed = [at for at, member in enumerate(parent.members) if member.key in keys]
+            return document.proven([(0, len(document.text), was.text or "")], {}, gone)
+    removed = [at for at, member in enumerate(document.json.members(parent)) if member.key in keys]
     empty = (was.text if level == was.depth else None) or ""
-    return document.after(document.alter(parent, {}, removed, empty=empty))
+    return document.proven(document.alter(parent, {}, removed, empty=empty), {}, gone)
 
 
 class _Document(Source):
@@ -121,25 +121,29 @@ class _Document(Source):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.root = read(self.text)
+        self.json = Json(self.text)
+        self.root = self.json.root
 
     @cached_property
     def _unit(self) -> str:
         """What one level of indentation adds."""
-        units = self._units(self.root) if self.root and "\n" in self.text else ()
+        units = self._units(self.root) if self.root else ()
         return next((unit for unit in units if unit), "  ")
 
     def _units(self, node: Node) -> Iterator[str]:
-        if node.members and starts_line(self.text, start := node.members[0].start):
+        if "\n" not in self.text[node.start : node.end]:
+            return
+        members = self.json.members(node)
+        if members and starts_line(self.text, start := members[0].start):
             outer, inner = indentation(self.text, node.start), indentation(self.text, start)
             yield inner.removeprefix(outer) if inner.startswith(outer) else ""
-        for member in node.members:
+        for member in members:
             yield from self._units(member.node)
 
     @cached_property
     def _is_tight(self) -> bool:
         """Whether the first key and its value have no white space between them."""
-        members = self.root.members if self.root else ()
+        members = self.json.members(self.root) if self.root else ()
         return bool(members) and self.text[members[0].node.start - 1] == ":"
 
     def find(self, path: Path) -> list[Node]:
@@ -150,10 +154,10 @@ class _Document(Source):
         found = [self.root] if self.root else []
         for depth, key in enumerate(path if found else ()):
             node = self.require_object(found[-1], path[:depth])
-            below = [member.node for member in node.members if member.key == key]
-            if not below:
+            below = self.json.children(node)
+            if key not in below:
                 break
-            found.append(below[-1])
+            found.append(below[key])
         return found
 
     def require_object(self, node: Node, path: Path) -> Node:
@@ -166,14 +170,28 @@ class _Document(Source):
 
     def holds_only(self, node: Node, keys: Collection[str]) -> bool:
         """Whether an object has nothing but `keys` in it, not even a comment."""
-        return all(member.key in keys for member in node.members) and self._group(node).is_bare()
+        is_only = all(key in keys for key in self.json.children(node))
+        return is_only and self._group(node).is_bare()
 
-    def begin(self, value: Mapping[str, Plain]) -> str:
-        """Return the text, which has no value yet, with this one at its end."""
+    def begin(self, value: Mapping[str, Plain]) -> list[Edit]:
+        """Return the edit that writes a value at the end of the text, which has none yet."""
         end = len(self.text)
         if self.text and not self.text.endswith("\n"):
-            return self.after([(end, end, self.newline + self._write(value, ""))])
-        return self.after([(end, end, self._write(value, "") + self.newline)])
+            return [(end, end, self.newline + self._write(value, ""))]
+        return [(end, end, self._write(value, "") + self.newline)]
+
+    def proven(
+        self, edits: Sequence[Edit], wanted: Mapping[Path, Plain], gone: Collection[Path] = ()
+    ) -> str:
+        """Return the text after `edits`, if it says what is `wanted` by path and all else as before.
+
+        Of what is `gone` nothing may be left. Raises SpliceError.
+        """
+        if edits and not is_proven(self.json, apply(self.text, edits), wanted, gone):
+            start = self.root.start if self.root else 0
+            message = "this cannot be edited without a change to something else"
+            raise failure(self.text, start, message, hint=_BY_HAND)
+        return self.after(edits)
 
     def alter(
         self,
@@ -190,9 +208,9 @@ class _Document(Source):
         if not wanted and not removed:
             return []
         group = self._group(node)
-        there = {member.key: member.node for member in node.members}
+        there = self.json.children(node)
         added = {key: value for key, value in wanted.items() if key not in there}
-        if len(removed) == len(node.members) and group.is_bare():
+        if len(removed) == len(group.members) and group.is_bare():
             items = list(added.values()) if node.kind == "[" else added
             text = self._write(items, self._inset(node)) if added else empty or _EMPTY[node.kind]
             return [(node.start, node.end, text)]
@@ -209,15 +227,16 @@ class _Document(Source):
             wanted = value
         elif node.kind == "[" and isinstance(value, list | tuple):
             wanted = dict(enumerate(value))
-        elif not node.kind and _same(plain(self.text, node), value):
+        elif not node.kind and same(self.json.plain(node), value):
             return []
         else:
             return [(node.start, node.end, self._write(value, self._inset(node)))]
-        removed = [at for at, member in enumerate(node.members) if member.key not in wanted]
+        members = self.json.members(node)
+        removed = [at for at, member in enumerate(members) if member.key not in wanted]
         return self.alter(node, wanted, removed)
 
     def _group(self, node: Node) -> Group:
-        spans = [member.span for member in node.members]
+        spans = [member.span for member in self.json.members(node)]
         return Group(self.text, node.start + 1, node.end - 1, spans, COMMENT)
 
     def _inset(self, node: Node) -> str | None:
@@ -255,11 +274,6 @@ class _Document(Source):
         if inset is None:
             return opening + items + closing
         return opening + lead + items + self.newline + inset + closing
-
-
-def _same(one: Plain, other: Plain) -> bool:
-    """Whether two scalars are the same value in JSON, where 1, 1.0 and true are three."""
-    return type(one) is type(other) and bool(one == other)
 
 
 @lru_cache(maxsize=2)  # a file, and what is merged into it

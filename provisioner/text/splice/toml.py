@@ -25,17 +25,16 @@ from provisioner.text.splice._base import (
     failure,
     indentation,
 )
+from provisioner.text.splice._base.proof import at, without
 from provisioner.text.splice._base.toml_text import (
     WHITE,
     Line,
     Table,
-    at,
     far_from,
     load,
     names,
     same,
     statements,
-    without,
 )
 from provisioner.values import Plain, thaw
 

@@ -8,6 +8,7 @@ import pytest
 
 from provisioner.errors import Place, ProvisionError
 from provisioner.text.splice import Path, SpliceError, Trace, jsonc
+from provisioner.text.splice._base.json_text import Json, is_proven
 
 SERVER = ("mcpServers", "ours")
 VALUE = {"command": "tsh", "args": ["mcp", "connect"]}
@@ -319,6 +320,34 @@ def test_nesting_is_bounded() -> None:
     for depth in (101, 100_000):
         with pytest.raises(SpliceError, match="at most 100 brackets"):
             jsonc.get("[" * depth, ())
+
+
+@pytest.mark.parametrize(
+    "text", ["[/*" * 200_000, '"/*' * 200_000, ",/*" * 200_000, '{"a": [' + "[1,]," * 200_000]
+)
+def test_a_broken_text_is_refused_in_one_pass(text: str) -> None:
+    """What is never closed is looked for once, not once from each place where it might begin."""
+    with pytest.raises(SpliceError):
+        jsonc.get(text, ())
+
+
+def test_brackets_in_a_value_that_a_later_one_hides_are_bounded_where_they_matter() -> None:
+    """A value of an equal key that does not count is passed over, however deep, and stays."""
+    deep = "[" * 200 + "]" * 200
+    text = f'{{"a": {deep}, "a": 1}}'
+    assert jsonc.get(text, ("a",)) == 1
+    assert jsonc.put(text, ("a",), 2) == f'{{"a": {deep}, "a": 2}}'
+
+
+def test_an_edit_that_does_something_else_is_refused() -> None:
+    """The text after an edit is read: it must say what was wanted, and all else as before."""
+    before = Json('{"a": 1, "b": {"c": 1.0}}')
+    wanted = {("b", "c"): 2}
+    assert is_proven(before, '{"a": 1, "b": {"c": 2}}', wanted, ())
+    assert is_proven(before, '{"a": 1}', {}, [("b", "c")])
+    for after in ('{"a": 1, "b": {"c": 2.0}}', '{"a": 1.0, "b": {"c": 2}}', '{"b": {"c": 2}}', "{"):
+        assert not is_proven(before, after, wanted, ())
+    assert not is_proven(before, '{"a": 1, "b": {"c": null}}', {}, [("b", "c")])
 
 
 def test_a_number_that_python_will_not_read_is_refused() -> None:

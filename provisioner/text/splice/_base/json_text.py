@@ -1,42 +1,38 @@
-"""JSON with comments, read: one pass over the text finds where everything in it stands."""
+"""JSON with comments, read: where everything in it stands, level by level as it is asked for.
+
+Python's own decoder, which is written in C, says whether a text is JSON and where a value in it
+ends. Comments and trailing commas, which it does not know, are blank to it, so that all offsets
+are those of the text. Only where it finds fault is a text read token by token, to say which.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
-from provisioner.text.splice._base import MAX_DEPTH, Span, SpliceError, collector_paused, failure
-from provisioner.values import Plain
+from provisioner.text.splice._base import MAX_DEPTH, Path, Span, failure
+from provisioner.text.splice._base.json_fault import CLOSING, COMMENT, GAP, HINT, fault
+from provisioner.text.splice._base.proof import at, without
+from provisioner.values import Plain, is_mapping
 
-COMMENT: Final = re.compile(r"//[^\n\r\u2028\u2029]*+|/\*(?s:.*?)\*/")
-HINT: Final = "nothing was changed; mend the file and run it again"
-
-# White space and comments, then a string, a sign, a word or number, or something that is neither.
-_TOKEN: Final = re.compile(
-    rf"""(?:[ \t\n\r]++|{COMMENT.pattern})*+
-    (?: ("[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{{4}})[^"\\\x00-\x1f]*+)*+")
-      | ([{{}}\[\]:,])
-      | ((?:true|false|null|-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+)(?![\w.+-]))
-      | ((?s:.))
-      | \Z)""",
-    re.VERBOSE,
-)
-# What only JSONC has, in a text that is known to be that; texts are passed over.
+_WHITE: Final = " \t\n\r"
+_TEXT: Final = r'"(?:[^"\\]++|\\.)*+"'
+# All up to what only JSONC has, and that. Junk is a comma that follows no value, what is not closed,
+# and whatever else can only stand in a text that has a fault.
 _BEYOND: Final = re.compile(
-    rf"""(?P<comma>,(?:[ \t\n\r]++|{COMMENT.pattern})*+[}}\]]) | (?P<comment>{COMMENT.pattern})
-    | "(?:[^"\\]++|\\.)*+\"""",
+    rf"""(?P<strict>(?: [^"/,:\[{{]++ | {_TEXT} | [:\[{{](?!{GAP},) | ,(?!{GAP}[,}}\]]) | /(?![/*]) )*+)
+    (?: (?P<comment>{COMMENT.pattern}) | (?P<comma>,(?={GAP}[}}\]]))
+      | (?P<junk>/\*(?s:.*+) | (?s:.){GAP},?+) | \Z )""",
     re.VERBOSE,
 )
-_STRING, _SIGN, _WORD, _JUNK = 1, 2, 3, 4
-_CLOSING: Final = {"{": "}", "[": "]"}
-_JUNK_NAMES: Final = {
-    '"': "a string that is not closed, or holds a bad escape or a control character",
-    "/": "a comment that is not closed",
-    "'": "a single quote, where JSON wants double ones",
-}
+_GROUPS: Final = frozenset({dict, list})
+_KEY: Final = re.compile(rf"{GAP}({_TEXT}){GAP}:{GAP}")
+_ITEM: Final = re.compile(rf"{GAP}(?=[^\]])")
+_COMMA: Final = re.compile(rf"{GAP},")
 
 
 class Node(NamedTuple):
@@ -45,7 +41,6 @@ class Node(NamedTuple):
     start: int
     end: int
     kind: str = ""
-    members: Sequence[Member] = ()
 
 
 class Member(NamedTuple):
@@ -70,99 +65,147 @@ class Features:
     has_trailing_commas: bool
 
 
-def read(text: str) -> Node | None:
-    """Return the value that `text` holds, None where there are only white space and comments.
+class Json:
+    """A text and where the values in it stand.
 
+    `strict` is the text with blanks for comments and trailing commas; `root` is None where there is
+    nothing else. `said` is the whole value, in which numbers are spelled as in the text, as bytes.
     Raises SpliceError where it is not JSON, comments and trailing commas apart.
     """
-    reader = _Reader(text)
-    first = reader.next()
-    if not first.lastindex:
-        return None
-    with collector_paused():
-        root = reader.value(first, 0)
-    if (rest := reader.next()).lastindex:
-        raise reader.failure(rest, "the end of the file")
-    return root
-
-
-def plain(text: str, node: Node) -> Plain:
-    """Return what `node` says; of equal keys the last counts. Raises SpliceError."""
-    pieces: list[str] = []
-    for token in _TOKEN.finditer(text, node.start, node.end):
-        piece = token[token.lastindex or 0]
-        if pieces and pieces[-1] == "," and piece in ("}", "]"):
-            pieces.pop()
-        pieces.append(piece)
-    try:
-        return json.loads("".join(pieces))
-    except ValueError as error:  # a number of thousands of digits
-        raise failure(text, node.start, f"cannot be read: {error}", hint=HINT) from error
-
-
-def beyond_strict(text: str) -> Features:
-    """Return what beyond strict JSON stands in a text that `read` can read."""
-    has_comments = has_trailing_commas = False
-    for found in _BEYOND.finditer(text):
-        has_comments = has_comments or "/" in (found["comment"] or found["comma"] or "")
-        has_trailing_commas = has_trailing_commas or found["comma"] is not None
-    return Features(has_comments, has_trailing_commas)
-
-
-class _Reader:
-    """Reads the tokens of one text, once, from the first to the last."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self.next: Callable[[], re.Match[str]] = _TOKEN.finditer(text).__next__
+        self.text = text
+        self.strict, self.root, self.said = _read(text)
+        self._levels: dict[int, Sequence[Member]] = {}
+        self._children: dict[int, Mapping[str | int, Node]] = {}
 
-    def value(self, token: re.Match[str], depth: int) -> Node:
-        """Return the value that begins with `token`, which is `depth` brackets deep."""
-        kind = token.lastindex
-        if kind in (_STRING, _WORD):
-            return Node(token.start(kind), token.end())
-        if token[_SIGN] not in _CLOSING:
-            raise self.failure(token, "a value")
-        if depth == MAX_DEPTH:
-            raise self.failure(token, f"at most {MAX_DEPTH} brackets in each other")
-        members: list[Member] = []
-        opening = token[_SIGN]
-        closing = _CLOSING[opening]
-        following = self.next()
-        while following[_SIGN] != closing:
-            key: str | int = len(members)
-            start = following.start(following.lastindex or 0)
-            if opening == "{":
-                key, following = self._key(following)
-            node = self.value(following, depth + 1)
-            following = self.next()
-            comma = None
-            if following[_SIGN] == ",":
-                comma = following.start(_SIGN)
-                following = self.next()
-            elif following[_SIGN] != closing:
-                raise self.failure(following, f'"," or "{closing}"')
-            members.append(Member(key, start, comma, node))
-        return Node(token.start(_SIGN), following.end(), opening, members)
+    def members(self, node: Node) -> Sequence[Member]:
+        """Return what stands in `node`, in the order of the text."""
+        if node.start not in self._levels:
+            self._levels[node.start] = list(self._members(node)) if node.kind else ()
+        return self._levels[node.start]
 
-    def _key(self, token: re.Match[str]) -> tuple[str, re.Match[str]]:
-        """Return the key that `token` is, and the first token of its value."""
-        if token.lastindex != _STRING:
-            raise self.failure(token, 'a key in double quotes or "}"')
-        colon = self.next()
-        if colon[_SIGN] != ":":
-            raise self.failure(colon, '":"')
-        written = token[_STRING]
-        return json.loads(written) if "\\" in written else written[1:-1], self.next()
+    def children(self, node: Node) -> Mapping[str | int, Node]:
+        """Return the values in `node` by key or index; of equal keys the last counts."""
+        if node.start not in self._children:
+            self._children[node.start] = {member.key: member.node for member in self.members(node)}
+        return self._children[node.start]
 
-    def failure(self, token: re.Match[str], wanted: str) -> SpliceError:
-        """Return the error that says what stands at `token` in place of what is `wanted`."""
-        kind = token.lastindex
-        found, start = "the end of the file", token.end()
-        if kind:
-            piece, start = token[kind], token.start(kind)
-            found = {_SIGN: f'"{piece}"', _JUNK: _JUNK_NAMES.get(piece, ascii(piece))}.get(
-                kind, "a value"
-            )
-        message = f"expected {wanted}, found {found}"
-        return failure(self._text, start, message, end=token.end(), hint=HINT)
+    def _members(self, node: Node) -> Iterator[Member]:
+        lead, at, index = _KEY if node.kind == "{" else _ITEM, node.start + 1, 0
+        while found := lead.match(self.text, at):
+            start = found.end()
+            _, end = _DECODER.raw_decode(self.strict, start)
+            value = Node(start, end, _kind(self.text, start))
+            comma = _COMMA.match(self.text, end)
+            at = comma.end() if comma else end
+            place = comma.end() - 1 if comma else None
+            if lead is _KEY:
+                yield Member(_said(found[1]), found.start(1), place, value)
+            else:
+                yield Member(index, start, place, value)
+                index += 1
+
+    def plain(self, node: Node) -> Plain:
+        """Return what `node` says. Raises SpliceError."""
+        try:
+            return json.loads(self.strict[node.start : node.end])
+        except ValueError as error:  # a number of thousands of digits
+            raise failure(self.text, node.start, f"cannot be read: {error}", hint=HINT) from error
+
+    @property
+    def features(self) -> Features:
+        """What beyond strict JSON stands in the text."""
+        if self.strict is self.text:
+            return Features(has_comments=False, has_trailing_commas=False)
+        found = {match.lastgroup for match in _BEYOND.finditer(self.text)}
+        return Features("comment" in found, "comma" in found)
+
+
+def is_proven(
+    before: Json, after: str, wanted: Mapping[Path, Plain], gone: Collection[Path]
+) -> bool:
+    """Whether `after` says what is `wanted` by path, nothing of what is `gone`, and all else as before."""
+    try:
+        one, other = before.said, Json(after).said
+        is_right = all(same(_numbers(at(other, path)), value) for path, value in wanted.items())
+    except ValueError:  # SpliceError is one
+        return False
+    if not is_right or any(_is_there(other, path) for path in gone):
+        return False
+    for path in (*wanted, *gone):
+        one, other = without(one, path), without(other, path)
+    return bool(one == other)
+
+
+def same(one: Plain, other: Plain) -> bool:
+    """Whether two values are the same in JSON, where 1, 1.0 and true are three."""
+    if is_mapping(one) and is_mapping(other):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
+def _is_there(said: Plain, path: Path) -> bool:
+    parent = at(said, path[:-1])
+    return isinstance(parent, dict) and path[-1] in parent
+
+
+def _numbers(said: Plain) -> Plain:
+    """Return a part of what a text says with its numbers as numbers. Raises ValueError."""
+    if isinstance(said, bytes):
+        return json.loads(said)
+    if isinstance(said, dict):
+        return {key: _numbers(item) for key, item in said.items()}
+    return [_numbers(item) for item in said] if isinstance(said, list) else said
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+# Numbers stay as they are: they may have more digits than Python reads, and 1, 1.0 and true differ.
+_DECODER: Final = json.JSONDecoder(
+    parse_int=str.encode, parse_float=str.encode, parse_constant=_refuse
+)
+
+
+def _kind(text: str, start: int) -> str:
+    return text[start] if text[start] in CLOSING else ""
+
+
+def _said(key: str) -> str:
+    return json.loads(key) if "\\" in key else key[1:-1]
+
+
+def _read(text: str) -> tuple[str, Node | None, Plain]:
+    """Return `text` as strict JSON of the same length, and the value that it holds if there is one."""
+    for way in (str, _blanked):
+        strict = way(text)
+        start = len(strict) - len(strict.lstrip(_WHITE))
+        if start == len(strict):
+            return strict, None, None
+        with suppress(ValueError, RecursionError):
+            value, end = _DECODER.raw_decode(strict, start)
+            if not (strict[end:].strip(_WHITE) or _is_deep(value)):
+                return strict, Node(start, end, _kind(strict, start)), value
+    raise fault(text) or failure(text, 0, "cannot be read", hint=HINT)
+
+
+def _blanked(text: str) -> str:
+    """Return `text` with blanks for comments and trailing commas, if it has no fault."""
+    return _BEYOND.sub(
+        lambda found: found[0] if found["junk"] else found["strict"].ljust(len(found[0])), text
+    )
+
+
+def _is_deep(value: Plain) -> bool:
+    """Whether more than MAX_DEPTH brackets stand in each other."""
+    groups: list[Iterable[Plain]] = [[value]]
+    for _ in range(MAX_DEPTH + 1):
+        inner = [item for group in groups for item in group if type(item) in _GROUPS]
+        if not inner:
+            return False
+        groups = [item.values() if type(item) is dict else item for item in inner]
+    return True

@@ -133,22 +133,6 @@ def load(text: str) -> dict[str, Any]:
         raise failure(text, start, f"not TOML: {reason}", hint=HINT) from error
 
 
-def at(value: Plain, path: Path) -> Plain:
-    """Return what stands at `path`, None where nothing does: TOML has no null."""
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
-
-
-def without(value: Plain, path: Path) -> Plain:
-    """Return `value` without what stands at `path` and the parents that this leaves empty."""
-    if not path or not isinstance(value, dict):
-        return {}
-    below = without(value.get(path[0], {}), path[1:])
-    rest = {key: item for key, item in value.items() if key != path[0]}
-    return rest | {path[0]: below} if below else rest
-
-
 def same(one: Plain, other: Plain) -> bool:
     """Whether two values are the same in TOML, where 1, 1.0 and true are three."""
     return _encode(one) == _encode(other)
