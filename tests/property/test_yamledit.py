@@ -18,7 +18,8 @@ from ruamel.yaml import YAML
 
 from provisioner.text import yamledit
 from provisioner.text.splice import SpliceError
-from provisioner.text.yamledit._base import window
+from provisioner.text.yamledit._base import Node, outline, window
+from provisioner.text.yamledit._base.reader import read_all
 from provisioner.text.yamledit._edit import Document
 
 examples = settings(max_examples=int(os.environ.get("PROVISION_EXAMPLES", "300")))
@@ -317,6 +318,38 @@ def test_what_is_near_an_edit_tells_whether_it_is_right(
         cuts = window.far_from(placed, document)
     if yamledit._is_proven(document, placed, cuts, {}):
         assert yamledit._is_proven(document, placed, [], {})
+
+
+def spelled_out(node: Node | None) -> Any:
+    """Return everything about a value, for it to be compared."""
+    if node is None:
+        return None
+    entries = [(spelled_out(entry.key), spelled_out(entry.value)) for entry in node.entries]
+    return (*node[: Node._fields.index("entries")], entries)
+
+
+@given(writers, st.lists(st.tuples(st.floats(0, 1), st.integers(0, 9), st.sampled_from(FRAGMENTS))))
+@examples
+def test_a_text_read_entry_by_entry_says_what_it_says(
+    writer: Writer, edits: list[tuple[float, int, str]]
+) -> None:
+    """Whatever the text: where its entries can be read one by one, each is as if all were read."""
+    text = writer.document(many(writer))
+    for place, length, new in edits:
+        start = round(place * len(text))
+        start = writer.choose.choice([start, text.find("\n", start) + 1])
+        text = text[:start] + new + text[start + writer.choose.choice([0, 0, length]) :]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outline, "LONG", 0)
+        try:
+            found = spelled_out(outline.read(text))
+        except SpliceError as error:
+            refused = str(error)
+        else:
+            assert found == spelled_out(read_all(text))
+            return
+    with pytest.raises(SpliceError, match=re.escape(refused)):
+        read_all(text)
 
 
 @given(st.text("a: -[]{}#'\"|>&*!?\n\t,~", max_size=25))

@@ -105,11 +105,11 @@ def remove_all(text: str, path: Sequence[Step], traces: Mapping[Step, Trace | No
     parent = found[level]
     if was.depth < 0 and level == 0 and document.is_all(parent, len(ways), was.text or ""):
         return document.after([(0, len(document.text), was.text or "")])
-    nodes = [document.find(way)[-1].node for way in ways]
-    for node in nodes:
-        document.require_unshared(node)
+    spots = [document.find(way)[-1] for way in ways]
+    for spot in spots:
+        document.require_unshared(spot.node)
     empty = was.text if level == was.depth else None
-    edits = document.take(parent, nodes, empty)
+    edits = document.alter(parent, {}, sorted(spot.at for spot in spots), empty)
     if empty is not None and len(parent.node.entries) == len(ways):
         return _proven(document, edits, {tuple(path[:level]): _is_blank})
     return _proven(document, edits, dict.fromkeys(ways, _is_gone))
@@ -119,12 +119,11 @@ def _members(document: Document, path: Sequence[Step], entries: Mapping[Step, Pl
     """Return `entries` by the keys or indices that they have, or will have, at `path`."""
     spot = document.find(path)[-1]
     keys = keys_of(spot.node)
-    places = {id(value): at for at, (_, value) in enumerate(spot.node.entries)}
     members: dict[str | int, Plain] = {}
     for step, value in entries.items():
         found = document.find((*path, step))
         if len(found) > len(path) + 1:
-            members[keys[places[id(found[-1].node)]]] = value
+            members[keys[found[-1].at]] = value
         else:
             members[step if isinstance(step, str) else len(keys) + len(members)] = value
     return members

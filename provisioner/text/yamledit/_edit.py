@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Final
 
@@ -52,12 +52,6 @@ class Document(Places):
         if isinstance(step, Item):
             return self.alter(spot, {len(spot.node.entries): value})
         return self.alter(spot, {step: value})
-
-    def take(self, spot: Spot, values: Sequence[Node], empty: str | None) -> list[Edit]:
-        """Return the edits that take entries out of the collection at `spot`, by their values."""
-        ids = set(map(id, values))
-        removed = [at for at, (_, value) in enumerate(spot.node.entries) if id(value) in ids]
-        return self.alter(spot, {}, removed, empty)
 
     def replace(self, spot: Spot, value: Plain) -> list[Edit]:
         """Return the edits that turn what stands at `spot` into `value`.
@@ -179,8 +173,8 @@ class Document(Places):
         if self.holds_only(spot, len(node.entries)) or not starts_line(self.text, node.start):
             return self._collapse(spot, text)
         cuts = [
-            self._cut_lines(self.entry_start(node, at), value.end)
-            for at, (_, value) in enumerate(node.entries)
+            self._cut_lines(self.entry_start(node, at), entry.value.end)
+            for at, entry in enumerate(node.entries)
         ]
         if node is not self.root:
             return [(spot.slot, spot.slot, text), *cuts]

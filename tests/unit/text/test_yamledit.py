@@ -401,3 +401,40 @@ def test_what_yaml_cannot_say_is_not_written(value: Any) -> None:
     """Not-a-number, half a surrogate pair, keys that are not text: refused as values."""
     with pytest.raises((TypeError, ValueError), match=r"."):
         yamledit.put("a: 1\n", ("x",), value)
+
+
+LONG = "".join(f"long-{number}: {{a: [{number}, 'x']}}\n" for number in range(2_000))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "a: &x {b: 1}\nc: *x\n",
+        "a:\n- 1\n-\n  b: 2\n# c\n'k k': |+\n  text\n\n\n\"q\":\n",
+        "# c\n\na:\n\n  # c\n  b:\n    c: 'it''s\n\n      two'\n   # d\n  e: >-\n    x\n",
+        "a: 'one\nlong-1: '\n",
+        "a: {b: 1,\nlong-1: 2}\n",
+        "---\n? a\n: b\n",
+        'key with spaces: 1\n\u00fc: 2\n"a\\tb": 3\n',
+    ],
+)
+def test_a_long_text_says_what_its_parts_say(head: str) -> None:
+    """A text whose entries are read one by one says the same, however its first ones are written."""
+    said = yaml.safe_load(head + LONG)
+    assert yamledit.get(head + LONG, ()) == said
+    after = yamledit.put(head + LONG, ("new", "a"), 1)
+    assert after == head + LONG + "new:\n  a: 1\n"
+    assert yamledit.remove(after, ("long-7",)) == after.replace(LONG.splitlines(True)[7], "")
+
+
+@pytest.mark.parametrize(
+    ("end", "place"),
+    [("a: 'x\n", (2001, 6, 6)), ("a: [\n", (2001, 5, 5)), ("a: x: y\n", (2001, 5, 6))],
+)
+def test_a_long_text_that_is_broken_is_refused_where_it_is(
+    end: str, place: tuple[int, int, int]
+) -> None:
+    """An entry that is no document of its own is an error with its place in the whole text."""
+    with pytest.raises(SpliceError) as caught:
+        yamledit.get(LONG + end, ("long-1",))
+    assert caught.value.at == Place("", *place)

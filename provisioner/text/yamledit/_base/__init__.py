@@ -60,7 +60,7 @@ class Node(NamedTuple):
     style: str = ""
     marks: str = ""
     text: str = ""
-    entries: Sequence[Entry] = ()
+    entries: Sequence[Entry | FarEntry] = ()
     size: int = 1
 
     @property
@@ -89,6 +89,24 @@ class Entry(NamedTuple):
     def first(self) -> Node:
         """The key, or a value without one."""
         return self.key or self.value
+
+
+class FarEntry:
+    """An entry of a mapping whose value is read when somebody asks for it."""
+
+    __slots__ = ("_read", "_value", "first", "key")
+
+    def __init__(self, key: Node, read: Callable[[], Node]) -> None:
+        self.key = self.first = key
+        self._read = read
+        self._value: Node | None = None
+
+    @property
+    def value(self) -> Node:
+        """The value, the same whenever it is asked for."""
+        if self._value is None:
+            self._value = self._read()
+        return self._value
 
 
 def plain(node: Node) -> Plain:
@@ -172,7 +190,7 @@ def nodes(node: Node) -> Iterator[Node]:
         yield from nodes(entry.value)
 
 
-def is_meant(entry: Entry, step: Step) -> bool:
+def is_meant(entry: Entry | FarEntry, step: Step) -> bool:
     if isinstance(step, Item):
         return step.test(plain(entry.value))
     key = entry.key.entries[0].value if entry.key and entry.key.kind == "alias" else entry.key
@@ -181,8 +199,8 @@ def is_meant(entry: Entry, step: Step) -> bool:
 
 def keys_of(node: Node) -> list[str | int]:
     """Return the keys of a mapping, or the indices of a list and of keys that are not text."""
-    entries = enumerate(node.entries)
-    return [key.text if key and key.kind == "text" else at for at, (key, _) in entries]
+    keys = enumerate(entry.key for entry in node.entries)
+    return [key.text if key and key.kind == "text" else at for at, key in keys]
 
 
 def kind_of(value: Plain) -> str:

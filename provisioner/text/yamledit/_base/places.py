@@ -17,7 +17,7 @@ from provisioner.text.yamledit._base import (
     is_meant,
     nodes,
 )
-from provisioner.text.yamledit._base.reader import read
+from provisioner.text.yamledit._base.outline import read
 
 GAP: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*+)*+")
 _SIGN: Final = re.compile(r"[ \t]*+[:-]")
@@ -27,12 +27,16 @@ _BY_HAND: Final = "nothing was changed; write the value in block style or make t
 
 
 class Spot(NamedTuple):
-    """Where a value stands: after its colon or dash, whose entry begins in this column."""
+    """Where a value stands: after its colon or dash, whose entry begins in this column.
+
+    `at` says which entry of the collection around it that is.
+    """
 
     node: Node
     slot: int
     column: int
     in_flow: bool = False
+    at: int = 0
 
 
 class Places(Source):
@@ -101,17 +105,17 @@ class Places(Source):
 
     def child(self, spot: Spot, at: int) -> Spot:
         """Return where the value of an entry of the collection at `spot` stands."""
-        key, value = spot.node.entries[at]
+        key, value = (entry := spot.node.entries[at]).key, entry.value
         if key and not is_key(key):
             raise self.refusal(key, "this key has an anchor, an alias or a tag")
         in_flow = spot.in_flow or bool(spot.node.style)
         start = self.entry_start(spot.node, at)
         if key is None and in_flow:
-            return Spot(value, start, 0, in_flow)
+            return Spot(value, start, 0, in_flow, at)
         sign = _SIGN.match(self.text, key.end if key else start)
         if not sign:
             raise self.refusal(key or value, "this is written in a way that cannot be edited")
-        return Spot(value, sign.end(), column(self.text, start), in_flow)
+        return Spot(value, sign.end(), column(self.text, start), in_flow, at)
 
     def entry_start(self, node: Node, at: int) -> int:
         """Return the offset of an entry: of its key, its dash, or of the value itself in brackets."""

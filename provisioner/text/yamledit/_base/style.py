@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import takewhile
+from itertools import islice
 from typing import Final, NamedTuple
 
 from provisioner.text.scalars import YAML
@@ -13,6 +13,8 @@ from provisioner.values import Plain
 
 _TIME: Final = re.compile(r"(?:[0-9]{1,4}(?:ms|h|m|s)){1,3}")  # text to every reader of YAML
 _WIDTH: Final = 60
+_ENOUGH: Final = 100
+"""How many values of a text are looked at to know its style."""
 
 
 class Style(NamedTuple):
@@ -50,10 +52,13 @@ class Style(NamedTuple):
 def style_of(text: str, root: Node | None) -> Style:
     """Return the style of the first mapping and the first list that stand below a key in `text`."""
     steps: dict[str, int] = {}
-    for node in takewhile(lambda _: len(steps) < len(Style._fields), nodes(root) if root else ()):
-        for key, value in node.entries if not node.style else ():
+    for node in islice(nodes(root) if root else (), _ENOUGH):
+        for entry in islice(node.entries if not node.style else (), _ENOUGH):
+            key, value = entry.key, entry.value
             if key and value.entries and not (value.style or value.marks or value.kind == "alias"):
                 steps.setdefault(value.kind, column(text, value.start) - column(text, key.start))
+        if len(steps) == len(Style._fields):
+            break
     step = steps.get("map") or steps.get("list") or 2
     return Style(step, steps.get("list", step))
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from provisioner.text.splice import Edit, cuts, touched
 from provisioner.text.yamledit._base import Node, column, nodes
+from provisioner.text.yamledit._base.outline import TIE
 from provisioner.text.yamledit._base.places import Places
 
 WHOLE: Final = 1 << 16
@@ -24,7 +25,7 @@ def far_from(edits: Sequence[Edit], document: Places) -> list[Edit]:
     root = document.root
     if root is None or len(document.text) <= WHOLE:
         return []
-    if "&" in document.text and any(node.marks for node in nodes(root)):
+    if TIE.search(document.text) and any(node.marks for node in nodes(root)):
         return []
     return list(_far(document, root, edits))
 
