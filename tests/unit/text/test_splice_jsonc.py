@@ -342,7 +342,7 @@ def test_brackets_in_a_value_that_a_later_one_hides_are_bounded_where_they_matte
 def test_an_edit_that_does_something_else_is_refused() -> None:
     """The text after an edit is read: it must say what was wanted, and all else as before."""
     before = Json('{"a": 1, "b": {"c": 1.0}}')
-    wanted = {("b", "c"): 2}
+    wanted: dict[Path, int] = {("b", "c"): 2}
     assert is_proven(before, '{"a": 1, "b": {"c": 2}}', wanted, ())
     assert is_proven(before, '{"a": 1}', {}, [("b", "c")])
     for after in ('{"a": 1, "b": {"c": 2.0}}', '{"a": 1.0, "b": {"c": 2}}', '{"b": {"c": 2}}', "{"):
