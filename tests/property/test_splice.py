@@ -15,8 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.text.splice import SpliceError, jsonc, toml
+from provisioner.text.splice._base import toml_reading
 from provisioner.text.splice._base.json_fault import fault
 from provisioner.text.splice._base.json_text import Json
+from provisioner.text.splice._base.proof import at
+from provisioner.text.splice._base.toml_text import tables_of
 
 examples = settings(max_examples=int(os.environ.get("PROVISION_EXAMPLES", "300")))
 
@@ -307,7 +310,7 @@ def test_a_removed_table_leaves_all_others(writer: Toml) -> None:
 NAMES = ("t1", "t3", "new", "other")
 
 
-@given(written_by(Toml), st.sampled_from([0, toml.WHOLE]))
+@given(written_by(Toml), st.sampled_from([0, toml_reading.WHOLE]))
 @examples
 def test_many_tables_come_and_go_at_once(writer: Toml, whole: int) -> None:
     """Tables put in one pass, and removed in one, are as if each had been for itself."""
@@ -317,7 +320,7 @@ def test_many_tables_come_and_go_at_once(writer: Toml, whole: int) -> None:
     for name, value in added.items():
         one_by_one = toml.put(one_by_one, ("mcp_servers", name), value)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(toml, "WHOLE", whole)
+        patch.setattr(toml_reading, "WHOLE", whole)
         after = toml.put_all(text, ("mcp_servers",), added)
         without = toml.remove_all(after, ("mcp_servers",), dict.fromkeys(NAMES))
     assert said(after) == said(one_by_one)
@@ -365,11 +368,81 @@ def test_what_is_near_an_edit_tells_whether_it_is_right(
         start = text.find("\n", round(place * len(text))) + 1
         placed.append((start, start + writer.choose.choice([0, 0, length]), new))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(toml, "WHOLE", 0)
+        patch.setattr(toml_reading, "WHOLE", 0)
         cuts = next(document._cuts(placed, [TABLE]))
     wanted: dict[tuple[str, ...], None] = {TABLE: None}
     if document._is_proven(placed, cuts, wanted):
         assert document._is_proven(placed, [], wanted)
+
+
+PLAIN = (
+    *("[a]\n", "[a.b]\n", "[c]\n", "[c.d.e]\n", "[a.f]\r\n", "  [f.g]  # g\n", "[x-1]\n", "\n"),
+    *("a = 1\n", "b = 'x'\n", "c=true\n", "d = -0.5 # d\n", 'e = "\\t"\r\n', "x-1 = []\n", "# c\n"),
+    *("g = [1, 'a',\n #x\n]\n", "  h = [ 1,2 ]\n", "j = ''\n", "1 = 1\n"),
+)
+ODD = (
+    *(
+        "[ a ]\n",
+        "[a.'b']\n",
+        "[[a]]\n",
+        "[a\n",
+        'd = """x"""\n',
+        "e = 1_0\n",
+        "g = 01\n",
+        "g = 2020-01-01\n",
+    ),
+    *(
+        "a.b = 1\n",
+        "h = {}\n",
+        "i = [\n",
+        "#\x00\n",
+        'j = "\x7f"\n',
+        'j = "\\z"\n',
+        "k = ''\r",
+        "j = [,]\n",
+    ),
+    *(
+        "k = inf\n",
+        "1 = 1",
+        "a",
+        "=1\n",
+        '"',
+        "k = 1 2\n",
+        "k = 'a' 'b'\n",
+        "k = [1 2]\n",
+        "k = tru\n",
+    ),
+)
+
+
+@given(
+    st.lists(st.sampled_from(PLAIN), max_size=9),
+    st.lists(st.tuples(st.integers(0, 9), st.sampled_from(ODD)), max_size=1),
+    st.sampled_from("abcdefgx"),
+)
+@examples
+def test_toml_that_is_plain_is_toml_and_says_so(
+    lines: list[str], odd: list[tuple[int, str]], name: str
+) -> None:
+    """What the quick reader accepts, tomllib reads; both find the same values and the same tables."""
+    for place, line in odd:
+        lines.insert(place, line)
+    text = "".join(lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(toml_reading, "WHOLE", -1)
+        try:
+            reading = toml_reading.Reading(text)
+        except SpliceError:
+            with pytest.raises(tomllib.TOMLDecodeError):
+                tomllib.loads(text)
+            return
+        found = [reading.value(path) for path in ((), ("a",), (name,), ("a", name), ("c", name))]
+    whole = tomllib.loads(text)
+    assert found[0] == whole
+    for path, value in zip((("a",), (name,), ("a", name), ("c", name)), found[1:], strict=True):
+        assert at(value, path) == at(whole, path)
+        assert (path[0] in value) == (path[0] in whole)
+    assert reading.tables == tables_of(text)
 
 
 @given(st.text("[]{}=.\"'#\\a1 \n\r\ufeff", max_size=30))

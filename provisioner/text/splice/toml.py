@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -18,7 +18,6 @@ from provisioner.text.scalars import TOML
 from provisioner.text.splice._base import (
     Edit,
     Path,
-    Source,
     SpliceError,
     Trace,
     apply,
@@ -26,22 +25,17 @@ from provisioner.text.splice._base import (
     indentation,
 )
 from provisioner.text.splice._base.proof import at, without
+from provisioner.text.splice._base.toml_reading import Reading
 from provisioner.text.splice._base.toml_text import (
     WHITE,
     Line,
     Table,
-    far_from,
-    load,
     names,
     same,
-    statements,
 )
 from provisioner.values import Plain, thaw
 
 __all__ = ["get", "put", "put_all", "remove", "remove_all", "trace"]
-
-WHOLE: Final = 1 << 16
-"""Up to how many characters a text is read again from the first to the last after an edit."""
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _AS_TABLE: Final = "nothing was changed; write it under a header of its own, [{}], and run it again"
@@ -77,9 +71,10 @@ def put_all(text: str, path: Path, entries: Mapping[str, Mapping[str, Plain]]) -
         wanted[place] = said
         if there is not None and (table := document.table(place)):
             edits += document.change(table, there, said)
-        else:
+            continue
+        new[place] = said
+        if there is not None:
             edits += document.cut({place: None})
-            new[place] = said
     return document.proven(edits + document.append(new), wanted) if wanted else text
 
 
@@ -110,23 +105,8 @@ def remove_all(text: str, path: Path, traces: Mapping[str, Trace | None]) -> str
     return document.proven(document.cut(gone), dict.fromkeys(gone)) if gone else text
 
 
-class _Document(Source):
-    """A text, what it says, and where its tables stand."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._value = load(self.text)
-
-    @cached_property
-    def _tables(self) -> list[Table]:
-        """The tables in the order of the text, first the one without a header."""
-        tables = [Table((), Line(0, -1, 0, 0), [])]
-        for line in statements(self.text):
-            if line.equals < 0:
-                tables.append(Table(names(self.text[line.start : line.end]), line, []))
-            else:
-                tables[-1].keys.append(line)
-        return tables
+class _Document(Reading):
+    """A text, what it says, and where its tables stand; what there is to say instead, as edits."""
 
     def _name(self, line: Line) -> Path:
         return names(self.text[line.start : line.equals] + "=0")
@@ -136,7 +116,7 @@ class _Document(Source):
 
         Raises SpliceError where the path meets what is not a table.
         """
-        found = [self._value]
+        found = [self.value(path)]
         for key in path:
             if key not in found[-1]:
                 break
@@ -148,7 +128,7 @@ class _Document(Source):
 
     def table(self, path: Path) -> Table | None:
         """Return the table whose own header is that of `path`."""
-        return next((table for table in self._tables if table.path == path), None)
+        return next((table for table in self.tables if table.path == path), None)
 
     def append(self, tables: Mapping[Path, Mapping[str, Plain]]) -> list[Edit]:
         """Return the edit that writes tables at the end of the text, each after a blank line."""
@@ -208,7 +188,7 @@ class _Document(Source):
         Where these are the last ones the text ends as the trace of the first of them says.
         """
         edits: list[Edit] = []
-        for is_ours, run in groupby(self._tables, lambda table: _above(table, traces) is not None):
+        for is_ours, run in groupby(self.tables, lambda table: _above(table, traces) is not None):
             if is_ours:
                 tables = list(run)
                 trace = traces[_above(tables[0], traces) or ()]
@@ -228,9 +208,9 @@ class _Document(Source):
     def end_without(self, beside: Mapping[Path, Trace]) -> str:
         """Return the white space at the end of the text, as it was before the tables `beside`."""
         end = self.text[len(self.text.rstrip(WHITE)) :]
-        if not beside or self.text[self._tables[-1].last.stop :].strip(WHITE):
+        if not beside or self.text[self.tables[-1].last.stop :].strip(WHITE):
             return end
-        for table in reversed(self._tables):
+        for table in reversed(self.tables):
             if (above := _above(table, beside)) is None:
                 break
             end = beside[above].text or ""
@@ -247,7 +227,7 @@ class _Document(Source):
     ) -> bool:
         """Whether the edits do what they shall, as far as it is seen without what is cut."""
         try:
-            before = tomllib.loads(apply(self.text, cuts)) if cuts else self._value
+            before = tomllib.loads(apply(self.text, cuts)) if cuts else self.value()
             after = tomllib.loads(apply(self.text, [*edits, *cuts]))
         except (tomllib.TOMLDecodeError, RecursionError):
             return False
@@ -258,19 +238,16 @@ class _Document(Source):
         return same(before, after)
 
     def _cuts(self, edits: list[Edit], paths: Collection[Path]) -> Iterator[list[Edit]]:
-        """Yield what can be left out of a long text for the proof, and then nothing at all.
-
-        What a table says hangs on those at, above and below its path, and on the statement before.
-        """
-        if len(self.text) > WHOLE:
-            yield list(far_from(edits, self._tables, paths, len(self.text)))
+        """Yield what can be left out of a long text for the proof, and then nothing at all."""
+        if self.is_long:
+            yield self.far_from(edits, paths)
         yield []
 
     def _refusal(self, path: Path, message: str) -> SpliceError:
         """Return an error about the first line that says something at, below or above `path`."""
         name = ".".join(map(_bare, path))
         hint = _AS_TABLE.format(name)
-        for table in self._tables:
+        for table in self.tables:
             for line in (table.header, *table.keys):
                 full = table.path if line.equals < 0 else table.path + self._name(line)
                 if full[: len(path)] == path or (line.equals > 0 and path[: len(full)] == full):

@@ -253,3 +253,37 @@ def test_a_megabyte_is_edited() -> None:
     text = "".join(BLOCK.replace("ours", f"s{number}") + "\n" for number in range(12_000))
     assert len(text) > 1_000_000
     assert toml.put(text, OURS, VALUE) == text + BLOCK
+
+
+LONG = "".join(f"[long.t{number}]\na = {number}\n" for number in range(4_000))
+
+
+@pytest.mark.parametrize("head", ["", "a = 1\n", "a.b = 1\n", "[[b]]\n[[b]]\nc = 1.0\n[b.d]\n"])
+def test_a_long_text_says_what_a_short_one_says(head: str) -> None:
+    """A long text is read as far as is asked, be it written plainly or not, and edited as any."""
+    text = head + LONG
+    assert toml.get(text, ("long", "t7")) == {"a": 7}
+    assert toml.get(text, ("long", "t")) is None
+    assert toml.get(text, ()) == tomllib.loads(text)
+    assert toml.trace(text, ("long", "new")) == Trace(1, "\n")
+    after = toml.put(text, ("long", "t7"), {"a": 8})
+    assert after == text.replace("[long.t7]\na = 7\n", "[long.t7]\na = 8\n")
+    assert toml.remove(after, ("long", "t7")) == text.replace("[long.t7]\na = 7\n", "")
+
+
+@pytest.mark.parametrize(
+    ("head", "message", "place"),
+    [
+        ("[long.t5]\n", "Cannot declare .* twice", (12, 9, 10)),
+        ("[long]\nt5 = 1\n", "Cannot overwrite a value", None),
+        ("a = 1\na = 2\n", "Cannot overwrite a value", (2, 6, 6)),
+        ("a = \n", "Invalid value", (1, 5, 5)),
+    ],
+)
+def test_a_long_text_that_is_broken_is_refused(
+    head: str, message: str, place: tuple[int, int, int] | None
+) -> None:
+    """What stands there twice is found however far apart, and said with its place."""
+    with pytest.raises(SpliceError, match=message) as caught:
+        toml.get(head + LONG, ("x",))
+    assert place is None or caught.value.at == Place("", *place)

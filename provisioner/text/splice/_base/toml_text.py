@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Sequence
-from operator import eq
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from provisioner.text.splice._base import Edit, Path, collector_paused, cuts, failure, touched
+from provisioner.text.splice._base import Path, collector_paused, failure
 from provisioner.values import Plain
 
 HINT: Final = "nothing was changed; mend the file and run it again"
@@ -57,6 +56,17 @@ class Table(NamedTuple):
         return self.keys[-1] if self.keys else self.header
 
 
+def tables_of(text: str) -> list[Table]:
+    """Return the tables of a valid text in its order, first the one without a header."""
+    tables = [Table((), Line(0, -1, 0, 0), [])]
+    for line in statements(text):
+        if line.equals < 0:
+            tables.append(Table(names(text[line.start : line.end]), line, []))
+        else:
+            tables[-1].keys.append(line)
+    return tables
+
+
 def statements(text: str) -> Iterator[Line]:
     """Yield the statements of a valid text: what stands between line breaks outside of brackets."""
     at = 0
@@ -90,19 +100,6 @@ def _statement(text: str, at: int) -> Line | None:
         depth += (kind == "open") - (kind == "close")
         end = piece.end()
     return Line(start, equals, end, len(text)) if start >= 0 else None
-
-
-def far_from(
-    edits: Sequence[Edit], tables: Sequence[Table], paths: Collection[Path], end: int
-) -> Iterator[Edit]:
-    """Yield the cuts that leave of `tables` those near `edits`, and those that `paths` lead through."""
-    bounds = [0, *(table.header.start for table in tables[1:]), end]
-    ours = [
-        number
-        for number, table in enumerate(tables)
-        if any(all(map(eq, table.path, path)) for path in paths)
-    ]
-    return cuts(bounds, [*touched(bounds, edits), *ours])
 
 
 def names(statement: str) -> Path:
