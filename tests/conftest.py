@@ -29,10 +29,12 @@ def _clean_environment(
     for name in list(os.environ):
         if name.startswith(("PROVISION_", "TELEPORT_", "FAKE_TCTL_")) and name not in KEPT:
             monkeypatch.delenv(name)
-    for name in ("NO_COLOR", "FORCE_COLOR"):
+    for name in ("NO_COLOR", "FORCE_COLOR", *MOVING):
         monkeypatch.delenv(name, raising=False)
 
 
+MOVING = ("CODEX_HOME", "COPILOT_HOME", "GEMINI_CLI_HOME", "XDG_CONFIG_HOME")
+"""Where clients of the developer keep their files, which are none of our business."""
 KEPT = ("PROVISION_REAL_TCTL", "PROVISION_EXAMPLES", "PROVISION_FUZZ")
 
 

@@ -24,7 +24,10 @@ _FIRST: Final[Mapping[str, tuple[str, ...]]] = {
 _MOVED: Final[Mapping[str, tuple[str, str]]] = {
     "codex": ("CODEX_HOME", "config.toml"),
     "copilot": ("COPILOT_HOME", "mcp-config.json"),
+    "gemini": ("GEMINI_CLI_HOME", ".gemini/settings.json"),
 }
+# Claude Desktop (Electron), Goose (etcetera) and OpenCode (xdg-basedir) look for it on every system.
+_CONFIG: Final = ("~/.config/", "XDG_CONFIG_HOME")
 _VARIABLE: Final = re.compile(r"%(\w+)%")
 
 
@@ -70,6 +73,8 @@ def _existing(pattern: str, machine: Machine) -> Iterator[Path]:
 
 def _expanded(place: str, machine: Machine) -> Path | None:
     """Return a place with `~` and `%NAME%` filled in, None where a variable is not set."""
+    if place.startswith(_CONFIG[0]) and (moved := machine.env.get(_CONFIG[1])):
+        return Path(moved, place.removeprefix(_CONFIG[0]))
     if any(not machine.env.get(name) for name in _VARIABLE.findall(place)):
         return None
     path = _VARIABLE.sub(lambda match: machine.env[match[1]].replace("\\", "/"), place)

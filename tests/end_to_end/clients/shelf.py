@@ -40,14 +40,17 @@ class Shelf:
         python = place / "bin" / "python"
         install = [str(python), "-m", "pip", "install", "--quiet", *packages]
         self._install(place, [[sys.executable, "-m", "venv", str(place)], install])
+        if f"mcp, beside {packages[0]}" not in self.versions:
+            self._note_python(python, [package.partition("[")[0] for package in packages])
+        return python
+
+    def _note_python(self, python: Path, packages: Sequence[str]) -> None:
         listed = subprocess.check_output(
             [python, "-m", "pip", "list", "--format", "json"], text=True
         )
         found = {each["name"]: each["version"] for each in json.loads(listed)}
-        wanted = [package.partition("[")[0] for package in packages]
-        self.versions |= {package: found[package] for package in wanted}
-        self.versions[f"mcp, beside {wanted[0]}"] = found["mcp"]
-        return python
+        self.versions |= {package: found[package] for package in packages}
+        self.versions[f"mcp, beside {packages[0]}"] = found["mcp"]
 
     def program(self, package: str, name: str) -> Path:
         """Return a program of an npm package, of its newest release."""

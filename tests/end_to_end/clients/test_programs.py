@@ -10,7 +10,7 @@ import threading
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +50,8 @@ class Program:
 
     `shown` and `connected` are patterns with {name} in them; one that cannot tell whether a server
     can be reached has no `connected`. `needs` is what it must be told first to start them at all.
-    `replaces` is what it makes of PLACEHOLDERS, with {home} for the value of HOME.
+    `replaces` is what it makes of PLACEHOLDERS, with {home} for the value of HOME. `moved` is a
+    variable that moves the place.
     """
 
     format: str
@@ -63,6 +64,7 @@ class Program:
     needs: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     replaces: str = ""
+    moved: str = ""
 
     def __str__(self) -> str:
         return self.format
@@ -81,12 +83,14 @@ PROGRAMS: Final = (
         "codex", "@openai/codex", "codex", ".codex/config.toml",
         '# ours\nmodel = "gpt-5"  # for now\n\n[mcp_servers.theirs]\ncommand = "false"\n',
         r"^{name} ",
+        moved="CODEX_HOME",
     ),
     Program(
         "copilot", "@github/copilot", "copilot", ".copilot/mcp-config.json",
         '{\n  // ours\n  "mcpServers": {\n    "theirs": {"type": "local", "command": "false", '
         '"args": [], "tools": ["*"]},\n  },\n}\n',
         r"^  {name} \(local\)$",
+        moved="COPILOT_HOME",
     ),
     Program(
         "gemini", "@google/gemini-cli", "gemini", ".gemini/settings.json",
@@ -95,6 +99,7 @@ PROGRAMS: Final = (
         r"{name}: ", r"✓ {name}: .* Connected$",
         env={"GEMINI_CLI_TRUST_WORKSPACE": "true"},
         replaces="{home} {home} {{env:HOME}}",
+        moved="GEMINI_CLI_HOME",
     ),
     Program(
         "opencode", "opencode-ai", "opencode", ".config/opencode/opencode.json",
@@ -102,6 +107,7 @@ PROGRAMS: Final = (
         '    "theirs": {"type": "local", "command": ["false"],},\r\n  },\r\n}\r\n',
         r" {name} ", r"✓ {name} ",
         replaces="${{HOME}} $HOME {home}",
+        moved="XDG_CONFIG_HOME",
     ),
 )  # fmt: skip
 STARTING: Final = [program for program in PROGRAMS if program.connected]
@@ -165,6 +171,20 @@ def assert_started(machine: Machine) -> None:
     for start in starts:
         assert start["argv"] == machine.argv(start["argv"][-1])
         assert {**ENV, **PASSED_ON}.items() <= start["env"].items()
+
+
+@pytest.mark.parametrize("program", [each for each in PROGRAMS if each.moved], ids=str)
+def test_finds_what_was_put_elsewhere(
+    program: Program, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a variable moves a client's directory, entries are installed there, and found there."""
+    machine = make(tmp_path, program.format)
+    elsewhere = str(tmp_path / "elsewhere")
+    monkeypatch.setenv(program.moved, elsewhere)
+    assert not installed(program, machine).exists()
+    moved = replace(program, env={**program.env, program.moved: elsewhere})
+    said = run(shelf, moved, machine, "mcp", "list")
+    assert entries(program.shown, said, *ENTRIES) == [*ENTRIES], said
 
 
 @pytest.mark.parametrize("program", STARTING, ids=str)

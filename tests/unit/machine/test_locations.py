@@ -67,7 +67,13 @@ def test_other_names_that_exist_come_first(name: str, first: str, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("name", "variable", "file"),
-    [("codex", "CODEX_HOME", "config.toml"), ("copilot", "COPILOT_HOME", "mcp-config.json")],
+    [
+        ("codex", "CODEX_HOME", "config.toml"),
+        ("copilot", "COPILOT_HOME", "mcp-config.json"),
+        ("gemini", "GEMINI_CLI_HOME", ".gemini/settings.json"),
+        ("goose", "XDG_CONFIG_HOME", "goose/config.yaml"),
+        ("opencode", "XDG_CONFIG_HOME", "opencode/opencode.json"),
+    ],
 )
 def test_variables_move_a_clients_directory(
     name: str, variable: str, file: str, tmp_path: Path
@@ -75,6 +81,14 @@ def test_variables_move_a_clients_directory(
     """What a client's own variable says is where it looks; an empty one says nothing."""
     assert locate(name, Machine("linux", tmp_path, {variable: "/moved"})) == Path("/moved", file)
     assert tmp_path in locate(name, Machine("linux", tmp_path, {variable: ""})).parents
+
+
+def test_the_other_name_is_looked_for_where_the_directory_is(tmp_path: Path) -> None:
+    """OpenCode's second name counts in a directory that was moved, and no longer in the home."""
+    make(tmp_path / ".config/opencode/opencode.jsonc")
+    here = machine(tmp_path, XDG_CONFIG_HOME=str(tmp_path / "moved"))
+    assert locate("opencode", here) == tmp_path / "moved/opencode/opencode.json"
+    assert make(tmp_path / "moved/opencode/opencode.jsonc") == locate("opencode", here)
 
 
 @pytest.mark.parametrize(
