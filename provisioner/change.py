@@ -259,3 +259,8 @@ class Plan:
         """Return what drifted, notes included, and the changes that are only pending."""
         drifted = tuple(line for line in (*self.changes, *self.notes) if line.is_drift)
         return drifted, tuple(change for change in self.changes if not change.is_drift)
+
+    @property
+    def standing(self) -> tuple[Change, ...]:
+        """What stands in the way of the site and never was ours, or is another site's now."""
+        return tuple(n for n in self.notes if n.op is Op.CONFLICT and not n.is_drift)

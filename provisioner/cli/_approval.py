@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,9 @@ from provisioner.system import files
 from provisioner.text import units
 from provisioner.workflow import Prepared
 
+_DIGEST: Final = re.compile(r"[0-9a-f]+-[0-9a-f]+-[0-9a-f]+")
+"""Of what the site says, of what is live, and of all that is approved."""
+
 
 def age(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta:
     """Return a length of time such as 24h or 7d, without one any length. Raises click.BadParameter."""
@@ -32,6 +36,13 @@ def age(_ctx: click.Context, _param: click.Parameter, value: str | None) -> time
     if not length:
         raise click.BadParameter(f"{value!r} is not a length of time such as 24h or 7d")
     return timedelta(microseconds=length / 1000)
+
+
+def digest(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Return what can be the digest of a plan. Raises click.BadParameter."""
+    if value is None or _DIGEST.fullmatch(value):
+        return value
+    raise click.BadParameter(f"{value!r} is no digest: the end of a plan says its own")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,8 @@ _OPTIONS: Final = (
         help="Apply what this plan approves, and no more; else exit 4. SITE is then the plan's.",
     ),
     click.option(
-        "--expect", metavar="DIGEST", help="Apply only the plan with this digest; else exit 4."
+        "--expect", metavar="DIGEST", callback=digest,
+        help="Apply only the plan with this digest; else exit 4."
     ),
 )  # fmt: skip
 

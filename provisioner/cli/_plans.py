@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from provisioner.report import plan_text, plans
 from provisioner.templating.templates import Templates
 from provisioner.text import units
 from provisioner.text.terminal import Paint
+from provisioner.values import Plain
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -89,9 +90,14 @@ def made(found: Found) -> list[Plan]:
 
 
 def exit_code(found: Found, *, detailed: bool) -> int:
-    """Return the worst of all exit codes: 1 before 4 before 3 before 2 before 0."""
-    codes = {_code(each, detailed=detailed) for each in found.values()}
-    return next((code for code in _WORST_FIRST if code in codes), 0)
+    """Return the worst of all exit codes."""
+    return worst(_code(each, detailed=detailed) for each in found.values())
+
+
+def worst(codes: Iterable[int]) -> int:
+    """Return the exit code of several sites: 1 before 4 before 3 before 2 before 0."""
+    given = set(codes)
+    return next((code for code in _WORST_FIRST if code in given), 0)
 
 
 def text(found: Found, manner: Manner) -> str:
@@ -109,16 +115,21 @@ def as_json(found: Found, _: Manner) -> str:
     now = datetime.now(UTC)
     if len(found) == 1:
         return "".join(f"{plan_json.as_json(plan, now)}\n" for plan in made(found))
-    document = {
+    document = several(found, [plan_json.document(plan, now) for plan in made(found)])
+    return json.dumps(document, indent=2, ensure_ascii=False, default=repr) + "\n"
+
+
+def several(found: Found, documents: Sequence[Mapping[str, Plain]]) -> dict[str, Plain]:
+    """Return the document of several sites: the `documents` of their plans, and what failed."""
+    return {
         "format_version": "1.0",
-        "plans": [plan_json.document(plan, now) for plan in made(found)],
+        "plans": documents,
         "failed": [
             {"file": file, "message": error.message, "hint": error.hint}
             for file, error in found.items()
             if isinstance(error, ProvisionError)
         ],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False, default=repr) + "\n"
 
 
 def markdown(found: Found, manner: Manner, *, summary: bool = False) -> str:

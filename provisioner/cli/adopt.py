@@ -15,7 +15,7 @@ from provisioner.applying.judge import Limits, judge
 from provisioner.change import Adoption, Key
 from provisioner.cli import _base
 from provisioner.cli._applying import Applying
-from provisioner.cli._approval import Approval
+from provisioner.cli._approval import Approval, digest
 from provisioner.cli._exposure import require_closed
 from provisioner.cli._limits import complete, limits_options
 from provisioner.cli._reporting import report_option
@@ -39,7 +39,10 @@ _KEY: Final = re.compile(rf"(?:{'|'.join(KINDS)})/[^/]+")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
 @click.option("--format", "layout", type=click.Choice(["text", "json"]), default="text")
 @click.option(
-    "--expect", metavar="DIGEST", help="Adopt only by the plan with this digest; else exit 4."
+    "--expect",
+    metavar="DIGEST",
+    callback=digest,
+    help="Adopt only by the plan with this digest; else exit 4.",
 )
 @limits_options
 @_base.cas_option

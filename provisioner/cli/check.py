@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -12,8 +12,10 @@ from provisioner.checks.explanation import explain
 from provisioner.cli import _base, _plans
 from provisioner.cli._exposure import warn
 from provisioner.cli._telling import telling_options
-from provisioner.errors import SiteError
+from provisioner.effort import Tell
+from provisioner.errors import FileError, Place, Problem, SiteError
 from provisioner.report import check_junit, check_sarif, explanation
+from provisioner.templating.templates import Templates
 from provisioner.text import diagnostics
 from provisioner.text.terminal import Paint, visible
 from provisioner.workflow import Checked
@@ -48,12 +50,27 @@ def command(
         return _explain(given[0], key, layout, color)
     loaded = _base.load_templates(templates)
     with _base.teller() as telling:
-        found = {site: workflow.examine(site, loaded, telling.hear) for site in given}
+        found = dict(_examined(given, loaded, telling.hear))
     for checked in found.values():
         if checked.document is not None:
             warn(*map(Path, checked.document.files))
     click.echo(_told(found, layout, color), nl=False)
     return 1 if any(checked.site is None for checked in found.values()) else 0
+
+
+def _examined(
+    sites: Sequence[Path], templates: Templates, tell: Tell
+) -> Iterator[tuple[Path, Checked]]:
+    """Yield what was found in each site; of several, one that cannot be read is a finding itself."""
+    for site in sites:
+        try:
+            yield site, workflow.examine(site, templates, tell)
+        except FileError as error:
+            if len(sites) == 1:
+                raise
+            said = error.message.removeprefix(f"{site}: ")
+            problem = Problem("PV050", "error", said, error.hint, Place(str(site)))
+            yield site, Checked(None, None, (problem,))
 
 
 def _told(found: Mapping[Path, Checked], layout: str, color: str) -> str:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
-from provisioner import workflow
 from provisioner.change import Plan
-from provisioner.cli import _base
+from provisioner.cli import _base, _plans
+from provisioner.errors import ProvisionError, SiteError
 from provisioner.report import drift, plan_json
 from provisioner.system import files
 
-DIFFERS = 2
+DIFFERS: Final = 2
 
 
 @click.command("drift", short_help="Whether somebody else changed what SITE manages.")
-@_base.site_argument
+@_plans.sites_argument
 @click.option(
     "--format", "layout", type=click.Choice(["text", "json", "markdown", "line"]), default="text"
 )
@@ -30,7 +31,7 @@ DIFFERS = 2
 @_base.templates_option
 @_base.color_option
 def command(
-    site: Path, layout: str, summary: Path | None,
+    sites: tuple[Path, ...], layout: str, summary: Path | None,
     reach: _base.Reach,
     templates: Path | None, color: str,
 ) -> int:  # fmt: skip
@@ -38,24 +39,41 @@ def command(
 
     Changes of SITE that are not applied yet are only counted. A resource that was deleted looks like
     one that was never applied, and counts as pending. Never writes to the cluster.
+
+    SITE is site.yaml if none is given. Of several, each is told, and the worst of their exit codes is
+    that of all: 1, where nobody could look, before 2.
     """
-    prepared = _base.prepare(site, templates)
-    live = reach.open()
-    with reach.teller:
-        plan = workflow.make_plan(prepared, live, prune=False, tell=reach.teller.hear)
+    found = _plans.make(sites, reach, _base.load_templates(templates), prune=False)
+    plans = _plans.made(found)
     if summary is not None:
-        files.write(summary, drift.markdown(plan).encode(errors="backslashreplace"))
-    click.echo(_told(plan, layout, color), nl=False)
-    if any(problem.severity == "error" for problem in plan.problems):
-        return 1
-    drifted, _ = plan.apart()
-    return DIFFERS if drifted else 0
+        text = "\n".join(map(drift.markdown, plans))
+        files.write(summary, text.encode(errors="backslashreplace"))
+    click.echo(_told(found, layout, color), nl=False)
+    return _plans.worst(map(_code, found.values()))
 
 
-def _told(plan: Plan, layout: str, color: str) -> str:
+def _told(found: _plans.Found, layout: str, color: str) -> str:
+    plans = _plans.made(found)
     if layout == "json":
-        document = plan_json.drift_document(plan, datetime.now(UTC))
-        return json.dumps(document, indent=2, ensure_ascii=False, default=repr) + "\n"
+        return _as_json(found)
     if layout == "markdown":
-        return drift.markdown(plan)
-    return f"{drift.line(plan)}\n" if layout == "line" else drift.text(plan, _base.paint(color))
+        return "\n".join(map(drift.markdown, plans))
+    if layout == "line":
+        return "".join(f"{drift.line(plan)}\n" for plan in plans)
+    return "\n".join(drift.text(plan, _base.paint(color)) for plan in plans)
+
+
+def _as_json(found: _plans.Found) -> str:
+    now = datetime.now(UTC)
+    documents = [plan_json.drift_document(plan, now) for plan in _plans.made(found)]
+    whole = documents[0] if len(found) == 1 else _plans.several(found, documents)
+    return json.dumps(whole, indent=2, ensure_ascii=False, default=repr) + "\n"
+
+
+def _code(found: Plan | ProvisionError) -> int:
+    if isinstance(found, ProvisionError):
+        return found.exit_code
+    if any(problem.severity == "error" for problem in found.problems):
+        return SiteError.exit_code
+    drifted, _ = found.apart()
+    return DIFFERS if drifted else 0

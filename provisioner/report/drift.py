@@ -19,35 +19,35 @@ _LARGEST: Final = 60_000  # characters of Markdown: more than that, no forge tak
 
 
 def text(plan: Plan, paint: Paint) -> str:
-    """Return what drifted in full, and how much else is pending."""
-    drifted, pending = plan.apart()
+    """Return what drifted in full, and how much else is pending or in conflict."""
+    drifted, _ = plan.apart()
     where = visible(str(plan.cluster))
     parts = [f"{paint('bold', 'Drift')} of {where} from {visible(plan.file)}"]
     if drifted:
         parts.append("\n".join(line for row in rows_of(drifted) for line in lines(row, paint)))
     if plan.problems:
         parts.append(diagnostics.text(plan.problems, paint))
-    parts.append(f"{paint('bold', _verdict(drifted))}{_more(pending)}.")
+    parts.append(f"{paint('bold', _verdict(drifted))}{_more(plan)}.")
     return "\n\n".join(parts) + "\n"
 
 
 def line(plan: Plan) -> str:
     """Return one line that says it all, fit for a notification."""
-    drifted, pending = plan.apart()
+    drifted, _ = plan.apart()
     where = visible(f"{plan.site} on {plan.cluster.name}")
     names = ", ".join(visible(str(change.key)) for change in drifted[:_NAMED])
     more = f" and {len(drifted) - _NAMED} more" if len(drifted) > _NAMED else ""
     told = f" ({names}{more})" if drifted else ""
-    return f"{where}: {_verdict(drifted).lower()}{told}{_more(pending)}"
+    return f"{where}: {_verdict(drifted).lower()}{told}{_more(plan)}"
 
 
 def markdown(plan: Plan) -> str:
     """Return what drifted as Markdown: a title, the names, and the differences collapsed."""
-    drifted, pending = plan.apart()
+    drifted, _ = plan.apart()
     title = f"### {code(plan.site, in_table=False)} on {code(plan.cluster.name, in_table=False)}"
     head = [f"{title} \N{MIDDLE DOT} {_verdict(drifted).lower()}", ""]
     head += [f"- {code(str(change.key), in_table=False)}{_why(change)}" for change in drifted]
-    head += [""] * bool(drifted) + [prose(f"{_verdict(drifted)}{_more(pending)}.")]
+    head += [""] * bool(drifted) + [prose(f"{_verdict(drifted)}{_more(plan)}.")]
     return _with_details("\n".join(head), drifted)
 
 
@@ -73,8 +73,11 @@ def _verdict(drifted: Sequence[Change]) -> str:
     return f"Drift in {plural(len(drifted), 'resource')}" if drifted else "No drift"
 
 
-def _more(pending: Sequence[Change]) -> str:
-    return f", {plural(len(pending), 'change')} pending" if pending else ""
+def _more(plan: Plan) -> str:
+    """Say how much is no drift and yet not as the site has it; `plan` shows it."""
+    _, pending = plan.apart()
+    waiting = f", {plural(len(pending), 'change')} pending" if pending else ""
+    return f"{waiting}, {len(plan.standing)} in conflict" if plan.standing else waiting
 
 
 def _why(change: Change) -> str:

@@ -79,6 +79,7 @@ def drift_document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
         "summary": {
             "drift": len(drifted),
             "pending": len(pending),
+            "conflicts": len(plan.standing),
             "unchanged": plan.unchanged,
             "owned": plan.owned,
         },

@@ -165,3 +165,11 @@ def test_the_schema(run: Run, approved: Path) -> None:
     assert ran.code == 0
     assert json.loads(ran.out) == plan_format.schema()
     jsonschema.validate(json.loads(approved.read_text()), json.loads(ran.out))
+
+
+@pytest.mark.parametrize("words", [("apply",), ("adopt", "role/dev")])
+def test_what_is_no_digest(words: tuple[str, ...], run: Run) -> None:
+    """A digest that was cut, or is none, is refused before any work, not called stale after all of it."""
+    ran = run(*words, "--expect", "3f2a", "--cluster", "local:none.db")
+    assert ran.code == 64
+    assert "'3f2a' is no digest: the end of a plan says its own" in ran.err

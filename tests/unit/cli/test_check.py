@@ -179,3 +179,14 @@ def test_several_sites(run: Run, site: Path) -> None:
     assert problem["file"] == "other.yaml"
     assert run("check", "site.yaml", "other.yaml", "--format", "github").out.count("::error ") == 1
     assert run("check", "site.yaml", "other.yaml", "--explain", "site").code == 64
+
+
+@pytest.mark.parametrize("layout", ["text", "json", "github", "sarif", "junit"])
+def test_a_site_that_is_not_there(run: Run, site: Path, layout: str) -> None:
+    """Of several sites, one that cannot be read is a finding in every format, and hides no other."""
+    site.write_text(SITE.replace("tools", "tool"))
+    ran = run("check", "none.yaml", "site.yaml", "--format", layout)
+    assert ran.code == 1
+    assert "cannot read: there is no such file" in ran.out
+    assert "did you mean" in ran.out
+    assert run("check", "none.yaml", "--format", layout).out == ""

@@ -69,3 +69,22 @@ def test_could_not_look(run: Run, site: Path, applied: str) -> None:
     ran = run("drift", "--cluster", applied)
     assert (ran.code, "PV201" in ran.out) == (1, True)
     assert run("drift", "--cluster", "local:nowhere.db").code == 1
+
+
+def test_several_sites(run: Run, site: Path, applied: str) -> None:
+    """A schedule looks after several sites at once: each is told, and the worst exit code counts."""
+    other = site.with_name("other.yaml")
+    other.write_text(SITE.replace("site: acme", "site: other"))
+    ran = run("drift", site, other, "--cluster", applied, "--format", "line")
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "acme on cluster: no drift",
+        "other on cluster: no drift, 1 in conflict",
+    ]
+    tamper(applied)
+    ran = run("drift", site, other, "--cluster", applied, "--format", "json")
+    assert ran.code == 2
+    assert [each["site"] for each in json.loads(ran.out)["plans"]] == ["acme", "other"]
+    ran = run("drift", site, "none.yaml", "--cluster", applied, "--summary", "drift.md")
+    assert (ran.code, "none.yaml" in ran.err) == (1, True)
+    assert "drift in 1 resource" in Path("drift.md").read_text()

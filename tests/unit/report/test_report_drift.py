@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from provisioner.change import ClusterInfo, Plan
-from provisioner.cluster.kinds import APPLIED_LABEL
+from provisioner.cluster.kinds import APPLIED_LABEL, SITE_LABEL
 from provisioner.cluster.resource import applied_hash, resource, with_label
 from provisioner.errors import Place, Problem
 from provisioner.planning.plan import plan
@@ -91,7 +91,13 @@ def test_json() -> None:
     assert [each["id"] for each in document["drift"]] == ["role/both", "role/drifted"]
     assert [each["cause"] for each in document["drift"]] == ["both", "cluster"]
     assert [each["id"] for each in document["pending"]] == ["role/later", "bot/ci"]
-    assert document["summary"] == {"drift": 2, "pending": 2, "unchanged": 1, "owned": 4}
+    assert document["summary"] == {
+        "drift": 2,
+        "pending": 2,
+        "conflicts": 0,
+        "unchanged": 1,
+        "owned": 4,
+    }
     assert document["created_at"] == "2026-11-22T12:30:00+00:00"
     whole = json.loads(plan_json.as_json(DRIFTED, MOMENT))
     assert (whole["summary"]["drift"], whole["summary"]["pending"]) == (2, 2)
@@ -133,7 +139,18 @@ def test_a_lost_label_is_drift(kept: dict[str, Any]) -> None:
     shown = made(role(), existing=(existing,))
     assert drift.line(shown) == "acme on example: drift in 1 resource (role/dev)"
     never_ours = {**existing, "metadata": {"name": "dev"}}
-    assert drift.line(made(role(), existing=(never_ours,))) == "acme on example: no drift"
+    assert drift.line(made(role(), existing=(never_ours,))).startswith("acme on example: no drift")
+
+
+def test_what_is_another_sites_now_is_counted() -> None:
+    """Where another site took a resource over, no drift is not all that is said."""
+    theirs = applied(role())
+    theirs["metadata"]["labels"][SITE_LABEL] = "platform"
+    shown = made(role(), existing=(theirs,))
+    assert drift.line(shown) == "acme on example: no drift, 1 in conflict"
+    assert drift.text(shown, plain).endswith("\nNo drift, 1 in conflict.\n")
+    assert drift.markdown(shown).endswith("\nNo drift, 1 in conflict.\n")
+    assert plan_json.drift_document(shown, MOMENT)["summary"]["conflicts"] == 1
 
 
 def test_nothing_of_the_cluster_is_believed() -> None:
