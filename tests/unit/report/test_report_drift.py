@@ -14,6 +14,7 @@ from provisioner.errors import Place, Problem
 from provisioner.planning.plan import plan
 from provisioner.report import drift, plan_json
 from provisioner.text.terminal import plain
+from provisioner.values import thaw
 from tests.bodies import CLUSTER, bot, desired, live, role
 
 MOMENT = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
@@ -144,8 +145,7 @@ def test_a_lost_label_is_drift(kept: dict[str, Any]) -> None:
 
 def test_what_is_another_sites_now_is_counted() -> None:
     """Where another site took a resource over, no drift is not all that is said."""
-    theirs = applied(role())
-    theirs["metadata"]["labels"][SITE_LABEL] = "platform"
+    theirs = thaw(with_label(applied(role()), SITE_LABEL, "platform"))
     shown = made(role(), existing=(theirs,))
     assert drift.line(shown) == "acme on example: no drift, 1 in conflict"
     assert drift.text(shown, plain).endswith("\nNo drift, 1 in conflict.\n")
