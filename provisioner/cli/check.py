@@ -13,8 +13,9 @@ from provisioner.cli import _base, _plans
 from provisioner.cli._exposure import warn
 from provisioner.cli._telling import telling_options
 from provisioner.effort import Tell
-from provisioner.errors import FileError, Place, Problem, SiteError
+from provisioner.errors import FileError, SiteError
 from provisioner.report import check_junit, check_sarif, explanation
+from provisioner.site import sitefile
 from provisioner.templating.templates import Templates
 from provisioner.text import diagnostics
 from provisioner.text.terminal import Paint, visible
@@ -68,9 +69,7 @@ def _examined(
         except FileError as error:
             if len(sites) == 1:
                 raise
-            said = error.message.removeprefix(f"{site}: ")
-            problem = Problem("PV050", "error", said, error.hint, Place(str(site)))
-            yield site, Checked(None, None, (problem,))
+            yield site, Checked(None, None, (sitefile.unreadable(site, error),))
 
 
 def _told(found: Mapping[Path, Checked], layout: str, color: str) -> str:

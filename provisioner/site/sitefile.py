@@ -168,6 +168,12 @@ def _inside(path: Path, at: Place, reading: _Reading) -> Path | None:
     return None
 
 
+def unreadable(path: Path, error: FileError) -> Problem:
+    """Return as a problem that the site at `path` itself cannot be read, for where others are judged too."""
+    said = error.message.removeprefix(f"{path}: ")
+    return Problem("PV050", "error", said, error.hint, Place(str(path)))
+
+
 def _read(path: Path, at: Place, reading: _Reading) -> bytes | None:
     try:
         return files.read_bytes(path)
