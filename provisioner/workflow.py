@@ -30,14 +30,12 @@ from provisioner.planning.adoption import adoption
 from provisioner.planning.desired import Declared, Desired, Excepting
 from provisioner.planning.inputs import inputs
 from provisioner.planning.plan import plan
-from provisioner.rendering.machines import custom_template
 from provisioner.rendering.render import Rendered, render
-from provisioner.site import sitefile
+from provisioner.site import formats, sitefile
 from provisioner.site.decode import decode
 from provisioner.site.model import Site
 from provisioner.site.redaction import excerpted
 from provisioner.site.subtract import matches
-from provisioner.system import files
 from provisioner.system.lookup import look_up
 from provisioner.templating.templates import Templates
 from provisioner.text.source import Document
@@ -170,26 +168,13 @@ def _prepared(checked: Checked, path: Path, templates: Templates, tell: Tell) ->
     if checked.site is None or checked.document is None:
         raise SiteError(checked.problems)
     tell(Phase("rendering"))
-    templates = templates.also(_custom_templates(checked.site, path))
+    brought = formats.read(checked.site, checked.document, path.parent)
+    templates = templates.also(brought.texts, brought.paths)
     rendered = render(checked.site, templates, checked.document.key_place)
     made_from = inputs(checked.document, templates, checked.lock)
     return Prepared(
         checked.site, checked.document, checked.problems, rendered, made_from, checked.lock
     )
-
-
-def _custom_templates(site: Site, path: Path) -> Mapping[str, str]:
-    """Read the client templates that the site brings along, below its own directory."""
-    wanted = {
-        client.format.custom
-        for bot in site.bots.values()
-        for client in bot.clients
-        if client.format.custom is not None
-    }
-    return {
-        custom_template(name): files.read_text(files.below(path.parent, *name.split("/")))
-        for name in sorted(wanted)
-    }
 
 
 def make_plan(

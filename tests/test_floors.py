@@ -37,10 +37,10 @@ ROOMS = {
     "machine": "bundle locations sidecar | merge | install",
     "planning": "compare digests impact inputs lookups reduction tokens | desired holdings plan_format | part | plan | adoption",
     "rbac": "expressions patterns | traits | access | inquiry",
-    "rendering": "documents | machines | render",
-    "site": "fields raw redaction sitefile | apps joins | model | schema subtract wording | decode keys starter",
+    "rendering": "documents readback | machines | render",
+    "site": "fields raw redaction sitefile | apps joins | model | formats schema subtract wording | decode keys starter",
     "system": "exposure remains | files mortal | locks lookup process | outdir pipes provenance",
-    "templating": "placement sandbox template_text | templates",
+    "templating": "placement sandbox template_text | outline | templates",
     "text": "jsonfile scalars source terminal units | diagnostics splice | yamledit",
     "tools": "lock | drift inventory pinned",
 }

@@ -167,7 +167,7 @@ def _written(proposal: Proposal) -> str:
     if what == TBOT:
         after = "systemctl reload tbot, or restart it"
     else:
-        after = "restart the client" if proposal.target.rendering is None else FORMATS[what].after
+        after = f"restart {what}" if proposal.target.rendering is None else FORMATS[what].after
     return f"{path}: {done}{backup}\n  = {after}"
 
 

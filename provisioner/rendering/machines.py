@@ -11,6 +11,7 @@ from typing import Final
 from provisioner.clients import FORMATS, Connection, Layout
 from provisioner.errors import Place
 from provisioner.rendering.documents import Locate
+from provisioner.site.formats import template_name
 from provisioner.site.joins import ON_MACHINE, Join, SecretJoin, token_name
 from provisioner.site.model import Bot, Client, ClientFormat, Identity, Site, Tbot
 from provisioner.text import units
@@ -116,13 +117,8 @@ def _connections(
 def _layouts(kind: ClientFormat) -> tuple[Layout, ...]:
     if kind.custom is not None:
         file = kind.custom.rpartition("/")[2].removesuffix(".j2")
-        return (Layout(file, custom_template(kind.custom)),)
+        return (Layout(file, template_name(kind.custom)),)
     return FORMATS[kind.name or ""].layouts
-
-
-def custom_template(path: str) -> str:
-    """Return the name under which a user's own client template is known."""
-    return f"custom/{path}"
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,7 @@ from provisioner.cluster.kinds import KINDS, SITE_LABEL
 from provisioner.cluster.resource import Resource
 from provisioner.errors import Place, Problem, SiteError
 from provisioner.rbac.access import matrix
+from provisioner.rendering import readback
 from provisioner.rendering.documents import Locate, documents
 from provisioner.rendering.machines import machine_files
 from provisioner.site import raw
@@ -80,7 +81,7 @@ def render(site: Site, templates: Templates, locate: Locate) -> Rendered:
         if path in machines:
             problems.append(_written_twice(path, find()))
             continue
-        machines[path] = partial(_machine_file, templates, template, find, tell)
+        machines[path] = partial(_machine_file, templates, path, template, find, tell)
         try:
             if not templates.is_ours(template):
                 machines[path]()
@@ -93,11 +94,16 @@ def render(site: Site, templates: Templates, locate: Locate) -> Rendered:
 
 def _machine_file(
     templates: Templates,
+    path: str,
     template: str,
     find: Callable[[], Place],
     context: Callable[[], Mapping[str, Plain]],
 ) -> str:
-    return templates.render(template, context(), entry=find)
+    """Render one file, and read back what a template of others wrote. Raises SiteError."""
+    text = templates.render(template, context(), entry=find)
+    if not templates.is_ours(template) and (why := readback.fault(text, path)):
+        raise SiteError((_spoiled(templates.path(template), path, why, find()),))
+    return text
 
 
 def _reach(site: Site, resources: list[Resource]) -> Callable[[str], tuple[str, ...]]:
@@ -165,6 +171,17 @@ def _not_as_asked(template: str, key: Key, at: Place, wrong: list[str]) -> Probl
         "error",
         f"the template wrote something else than {key}: {'; '.join(wrong)}",
         "a template must write one document with the kind, name, labels and raw spec that it is given",
+        Place(template),
+        (at,),
+    )
+
+
+def _spoiled(template: str, path: str, why: str, at: Place) -> Problem:
+    return Problem(
+        "PV038",
+        "error",
+        f"what the template wrote into {path} cannot be read: {why}",
+        "see what it comes to where a list is empty, and between two entries",
         Place(template),
         (at,),
     )

@@ -92,7 +92,11 @@ _STAND_INS: Final[Mapping[Loc, Plain]] = {
 _STAND_INS_IN_ENTRIES: Final[Mapping[Loc, Plain]] = {
     ("identity",): {"path": "/"},
     ("identity", "path"): "/",
+    ("clients", "format"): "command",
+    ("clients", "format", "name"): "command",
+    ("clients", "format", "custom"): "own.txt.j2",
 }
+"""What takes the place of what failed in an entry, by its keys: a rule about it would say it again."""
 _ENTRY: Final = 2  # steps from the top to an entry of a collection
 _METHOD: Final = 4  # where a join method stands in bots.NAME.join.INDEX.METHOD.KEY
 _ROUNDS: Final = 4  # cutting can uncover at most a missing key per level
@@ -117,7 +121,8 @@ def _cut(value: Plain, error: ErrorDetails) -> None:
     loc = _path(error["loc"], value)
     if len(loc) == _ENTRY and _is_about_key(error["loc"], value):
         return  # the entry has a bad name and no other fault
-    stand_in = _STAND_INS.get(loc) or _STAND_INS_IN_ENTRIES.get(loc[_ENTRY:])
+    keys = tuple(part for part in loc[_ENTRY:] if isinstance(part, str))
+    stand_in = _STAND_INS.get(loc) or _STAND_INS_IN_ENTRIES.get(keys)
     if stand_in is not None and error["type"] != "extra_forbidden":
         _put(value, loc, stand_in)
         return

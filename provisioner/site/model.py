@@ -155,7 +155,7 @@ class Tbot(Strict):
 class ClientFormat(Strict):
     """A format by its name, or a template of the user's own by its path beside the site."""
 
-    name: Name | None = None
+    name: Filled | None = None
     custom: RelativePath | None = None
 
 

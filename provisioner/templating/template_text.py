@@ -10,10 +10,11 @@ from provisioner.errors import Place, Problem
 
 @dataclass(frozen=True, slots=True)
 class TemplateText:
-    """The text of one template, and how to point into it."""
+    """The text of one template, and how to point into it: by `file`, where that is not its name."""
 
     name: str
     text: str
+    file: str = ""
 
     @property
     def suffix(self) -> str:
@@ -31,6 +32,7 @@ class TemplateText:
     def problem(self, code: str, at: int, end: int, message: str, hint: str = "") -> Problem:
         """Return a problem with what stands from offset `at` to `end`, on one line."""
         start = self.text.rfind("\n", 0, at) + 1
-        place = Place(self.name, self.text.count("\n", 0, at) + 1, at - start + 1, end - start + 1)
+        line, file = self.text.count("\n", 0, at) + 1, self.file or self.name
+        place = Place(file, line, at - start + 1, end - start + 1)
         excerpt = self.text[start:].partition("\n")[0]
         return Problem(code, "error", message, hint, place, excerpt=excerpt)

@@ -18,11 +18,12 @@ from jinja2.exceptions import SecurityError, TemplateSyntaxError, UndefinedError
 
 from provisioner.errors import Place, Problem, SiteError
 from provisioner.templating import placement
+from provisioner.templating.outline import steps
 from provisioner.templating.sandbox import TAGS, Exhausted, Sandbox, meant, render, spend
 from provisioner.templating.template_text import TemplateText
 from provisioner.text.scalars import HTML, JSON, PYTHON, TOML, YAML, Language
 from provisioner.text.terminal import visible
-from provisioner.values import Plain
+from provisioner.values import EMPTY, Plain
 
 TEXT: Final = Language("text", visible, null="")
 """For people: a value stays on its line and can neither colour it nor turn it around."""
@@ -40,7 +41,6 @@ _ENDINGS: Final = f"a template ends in {', '.join(f'.{suffix}.j2' for suffix in 
 _ALONE: Final = 'write one expression for the whole value, without quotes: {{ "mcp-" ~ name }}'
 _WORD_CODES: Final = {"statement": "PV033", "filter": "PV032", "test": "PV032"}
 _WORD_AFTER: Final = {"|": "filter", "is": "test"}
-_OPPOSITE: Final[Mapping[str, placement.Position]] = {"first": "not first", "last": "not last"}
 _CODES: Final[tuple[tuple[str, tuple[type[Exception], ...]], ...]] = (
     ("PV035", (UndefinedError,)),
     ("PV036", (SecurityError,)),
@@ -64,15 +64,21 @@ class Templates:
     _ours: frozenset[str] = frozenset()
 
     @classmethod
-    def load(cls, texts: Mapping[str, str], *, proven: Collection[str] = ()) -> Templates:
+    def load(
+        cls,
+        texts: Mapping[str, str],
+        *,
+        proven: Collection[str] = (),
+        paths: Mapping[str, str] = EMPTY,
+    ) -> Templates:
         """Check and compile `texts`, given by file name; those in `proven`, ours, when first used.
 
-        A template can include and import those of its own language. Raises SiteError with every
+        `paths` are for problems, where a file has another path than its name. A template can include and import those of its own language. Raises SiteError with every
         problem of every template: PV030 syntax, PV031 a value that does not stand on its own,
         PV032 unknown filter or test, PV033 statement that is not allowed, PV034 no such template,
         or none of its language.
         """
-        shelf = _Shelf({n: TemplateText(n, re.sub(r"\r\n?", "\n", t)) for n, t in texts.items()})
+        shelf = _Shelf({name: _source(name, text, paths) for name, text in texts.items()})
         problems = [
             problem
             for name, source in shelf.sources.items()
@@ -83,17 +89,21 @@ class Templates:
             raise SiteError(tuple(sorted(problems, key=lambda p: p.at or Place(""))))
         return cls(shelf, frozenset(proven))
 
-    def also(self, texts: Mapping[str, str]) -> Templates:
+    def also(self, texts: Mapping[str, str], paths: Mapping[str, str] = EMPTY) -> Templates:
         """Return these templates and more. Raises SiteError as `load` does."""
         known = self.texts
         if not texts:
             return self
-        more = Templates.load({**known, **texts}, proven=known.keys() - texts)
+        more = Templates.load({**known, **texts}, proven=known.keys() - texts, paths=paths)
         return replace(more, _ours=self._ours - texts.keys())
 
     def is_ours(self, name: str) -> bool:
         """Say whether a template is one that came proven, and no one else's in its place."""
         return name in self._ours
+
+    def path(self, name: str) -> str:
+        """Return where a template is, as problems say it."""
+        return self._shelf.sources[name].file or name
 
     @property
     def texts(self) -> Mapping[str, str]:
@@ -135,6 +145,10 @@ class Templates:
         return replace(source.problem(code, at, end, message, hint), related=related)
 
 
+def _source(name: str, text: str, paths: Mapping[str, str]) -> TemplateText:
+    return TemplateText(name, re.sub(r"\r\n?", "\n", text), paths.get(name, ""))
+
+
 class _Shelf(BaseLoader):
     """All templates, compiled as they are wanted; finds what one includes in its own language."""
 
@@ -155,7 +169,7 @@ class _Shelf(BaseLoader):
     def compile(self, source: TemplateText) -> Sequence[Problem]:
         """Compile one template, or return all that is wrong with it."""
         if source.suffix not in _LANGUAGES:
-            message = f"no language is known by the ending of `{source.name}`"
+            message = f"no language is known by the ending of `{source.file or source.name}`"
             return [source.problem("PV034", 0, 0, message, _ENDINGS)]
         return _compile(source, self._sandbox(source.suffix), self.sources, self._compiled)
 
@@ -187,7 +201,7 @@ def _compile(
         if any(problem.code == "PV033" for problem in problems):
             return problems
         tree = sandbox.parse(source.text, source.name)
-        found = placement.examine(_LANGUAGES[source.suffix].name, _steps(tree.body))
+        found = placement.examine(_LANGUAGES[source.suffix].name, steps(tree.body))
         problems += _misplaced(source, tokens, tree, found.misplaced)
         problems += _out_of_bounds(source, tree, sources)
         if not problems:
@@ -263,44 +277,3 @@ def _out_of_bounds(
         if isinstance(name, str) and name not in known:
             span, message = source.find(node.lineno, name), f"there is no template `{name}`"
             yield source.problem("PV034", *span, message, meant(name, known))
-
-
-def _steps(body: Sequence[nodes.Node]) -> placement.Steps:
-    return tuple(step for node in body for step in _step(node))
-
-
-def _step(node: nodes.Node) -> Iterator[placement.Step]:
-    match node:
-        case nodes.Output():
-            for part in node.nodes:
-                yield (
-                    placement.Text(part.data)
-                    if isinstance(part, nodes.TemplateData)
-                    else placement.Value(id(part))
-                )
-        case nodes.If():
-            arms = (node.body, *(other.body for other in node.elif_), node.else_)
-            yield placement.Branch(tuple(map(_steps, arms)), _position(node.test))
-        case nodes.For():
-            yield placement.Loop(_steps(node.body), _steps(node.else_))
-        case nodes.With():
-            yield from _steps(node.body)
-        case nodes.Macro() | nodes.AssignBlock():
-            yield placement.Apart(_steps(node.body))
-        case nodes.CallBlock():
-            yield placement.Apart(_steps(node.body))
-            yield placement.Raw(id(node))
-        case nodes.Include():
-            yield placement.Raw(id(node))
-
-
-def _position(test: nodes.Node) -> placement.Position | None:
-    """Return what `test` says about the place in the innermost loop, if that is all it says."""
-    match test:
-        case nodes.Getattr(node=nodes.Name(name="loop"), attr="first"):
-            return "first"
-        case nodes.Getattr(node=nodes.Name(name="loop"), attr="last"):
-            return "last"
-        case nodes.Not(node=inner):
-            return _OPPOSITE.get(_position(inner) or "")
-    return None

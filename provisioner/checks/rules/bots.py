@@ -128,13 +128,20 @@ def _no_identity(site: Site) -> Iterator[Finding]:
 def _unknown_format(site: Site) -> Iterator[Finding]:
     for name, bot in site.bots.items():
         for index, client in enumerate(bot.clients):
-            kind = client.format
-            if kind.custom is None and kind.name not in FORMATS:
+            kind, at = client.format, ("bots", name, "clients", index, "format")
+            if (kind.name is None) == (kind.custom is None):
                 yield Finding(
-                    ("bots", name, "clients", index, "format"),
+                    at,
+                    f"bot {name}: a client's format is one of ours, by its name, or a template of "
+                    "your own, by its path",
+                    "write format: codex, or format: {custom: clients/own.json.j2}",
+                )
+            elif kind.name is not None and kind.name not in FORMATS:
+                yield Finding(
+                    at,
                     f"bot {name}: there is no client format {kind.name}",
                     f"there are: {', '.join(FORMATS)}",
-                    word=kind.name or "",
+                    word=kind.name,
                     known=FORMATS.keys(),
                 )
 

@@ -90,6 +90,9 @@ BROKEN: Final[tuple[tuple[str, str], ...]] = (
         "PV139",
         SERVER + BOT % "identity: {path: /a}, clients: [{format: ▸no-such-thing, servers: [a]}]",
     ),
+    ("PV139", CLIENT % "format: ▸{}, servers: reachable"),
+    ("PV139", CLIENT % "format: ▸{name: codex, custom: a.json.j2}, servers: reachable"),
+    ("PV139", CLIENT % "format: ▸Claude Code, servers: reachable"),
     (
         "PV140",
         "mcp_servers: {a: {}, b: {}}\n"

@@ -318,3 +318,38 @@ def test_a_template_in_place_of_ours_is_no_longer_ours() -> None:
     assert more.is_ours("clients/cursor.json.j2")
     assert not more.is_ours("custom/own.json.j2")
     assert not more.is_ours("tbot/tbot.yaml.j2")
+
+
+def test_what_a_template_of_others_wrote_is_read_back() -> None:
+    """A file that another's template spoils is told with the file, the template and the entry."""
+    rest = (
+        "mcp_servers: {a: {}}\nbots: {ci: {identity: {path: /a},"
+        " clients: [{format: {custom: x/own.json.j2}, servers: [a]}]}}"
+    )
+    spoiling = TEMPLATES.also(
+        {"custom/x/own.json.j2": '{"a": {{ connections[0].name }}'},
+        {"custom/x/own.json.j2": "sites/x/own.json.j2"},
+    )
+    with pytest.raises(SiteError) as caught:
+        render(site(rest), spoiling, document(HEAD + rest).key_place)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.at) == ("PV038", Place("sites/x/own.json.j2"))
+    assert (
+        "wrote into clients/ci/own.json cannot be read: this is no JSON: line 1" in problem.message
+    )
+    assert problem.related == (Place("site.yaml", 5, 35, 42),)
+
+
+def test_problems_of_a_template_beside_the_site_name_its_file() -> None:
+    """What is wrong in a template is told where the file is, not under the name that we give it."""
+    texts, paths = {"custom/own.json.j2": "{{ nobody }}"}, {"custom/own.json.j2": "a/own.json.j2"}
+    rest = (
+        "mcp_servers: {a: {}}\nbots: {ci: {identity: {path: /a},"
+        " clients: [{format: {custom: own.json.j2}, servers: [a]}]}}"
+    )
+    with pytest.raises(SiteError) as caught:
+        render(site(rest), TEMPLATES.also(texts, paths), document(HEAD + rest).key_place)
+    assert [str(problem.at) for problem in caught.value.problems] == ["a/own.json.j2:1:4"]
+    with pytest.raises(SiteError) as caught:
+        TEMPLATES.also({"custom/own.ini.j2": "x"}, {"custom/own.ini.j2": "a/own.ini.j2"})
+    assert "by the ending of `a/own.ini.j2`" in caught.value.problems[0].message

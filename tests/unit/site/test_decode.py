@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from provisioner.site.decode import decode
 from provisioner.text.diagnostics import MOST
-from tests.sites import HEAD, document
+from tests.sites import HEAD, document, problems
 
 
 def codes(rest: str, *, head: str = HEAD) -> list[str]:
@@ -147,3 +148,18 @@ def test_a_hundred_of_a_kind_are_told() -> None:
     decoded = decode(document(HEAD + "".join(f"key{n}: 1\n" for n in range(1000))))
     assert len(decoded.problems) == MOST + 1
     assert decoded.problems[-1].message == "and 900 more like the last of these"
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        "{format: {custom: ../x.json.j2}, servers: reachable}",
+        "{format: 5, servers: reachable}",
+        "{format: {name: 5}, servers: reachable}",
+        "{servers: reachable}",
+    ],
+)
+def test_a_bad_format_is_told_once(client: str, tmp_path: Path) -> None:
+    """What is wrong with a client's format is not told again as a format that is missing."""
+    rest = f"bots: {{ci: {{identity: {{path: /a}}, clients: [{client}]}}}}"
+    assert len(problems(tmp_path, rest)) == 1
