@@ -76,6 +76,7 @@ class Reach:
             return self.open_writable()
         from provisioner.cluster.snapshot import parse
 
+        self.teller.phase("reading the cluster")
         return parse(files.read_bytes(Path(path)), path)
 
     def open_writable(self, *, conditional: bool = False) -> WritableCluster:

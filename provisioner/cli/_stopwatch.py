@@ -15,6 +15,9 @@ from provisioner.effort import Call, Called, Phase
 from provisioner.events import Event
 from provisioner.text.terminal import plural
 
+RESULTS: Final = "showing results"
+"""The phase in which nothing else goes on: it has the moments between others, and comes last."""
+
 _STATUS: Final = Path("/proc/self/status")
 
 
@@ -80,9 +83,9 @@ class Stopwatch:
         return self._clock().wall - self._since.wall
 
     def laps(self) -> tuple[Lap, ...]:
-        """Return all phases until now, in the order in which they came first."""
+        """Return all phases until now, in the order in which they came first, and results last."""
         self._close()
-        return tuple(self._laps.values())
+        return tuple(sorted(self._laps.values(), key=lambda lap: lap.name == RESULTS))
 
     def _lap(self) -> Lap:
         return self._laps.setdefault(self._phase, Lap(self._phase))

@@ -29,6 +29,7 @@ class Teller:
         self, *, verbose: bool = False, timings: bool = False, as_json: bool = False
     ) -> None:
         self._timings = timings
+        self._phase: Event | None = None
         self._watch = _stopwatch.Stopwatch()
         self._voice: Spoken | JsonLog = (
             _logging(verbose=verbose) if as_json else Spoken(self._watch, verbose=verbose)
@@ -43,11 +44,16 @@ class Teller:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._watch.hear(Phase("showing results"))
+        self._phase = None
+        self._watch.hear(Phase(_stopwatch.RESULTS))
         self._voice.rest()
 
     def hear(self, event: Event) -> None:
-        """Tell of an event what is worth it."""
+        """Tell of an event what is worth it; a phase that goes on does not begin again."""
+        if isinstance(event, Phase):
+            if event == self._phase:
+                return
+            self._phase = event
         self._watch.hear(event)
         self._voice.hear(event)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from provisioner.cli._stopwatch import Moment, Stopwatch, lines, peak_memory
+from provisioner.cli._stopwatch import RESULTS, Moment, Stopwatch, lines, peak_memory
 from provisioner.effort import Call, Called, Phase
 
 CALL = Call(("tctl",))
@@ -42,6 +42,14 @@ def test_phases_add_up() -> None:
     assert laps["starting"].took == Moment(0.25, 0.25)
     assert laps["reading"].took == Moment(5, 2.5)
     assert (laps["reading"].calls, laps["reading"].waited) == (4, 4.0)
+
+
+def test_results_come_last() -> None:
+    """What is told between two phases belongs to the results, which are shown at the end."""
+    watch = Stopwatch(Clock())
+    for name in ("loading", RESULTS, "planning", RESULTS):
+        watch.hear(Phase(name))
+    assert [lap.name for lap in watch.laps()] == ["starting", "loading", "planning", RESULTS]
 
 
 def test_programs_at_once() -> None:

@@ -256,6 +256,13 @@ class TestJson:
             },
         ]  # fmt: skip
 
+    def test_a_phase_that_goes_on_does_not_begin_again(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Two parts of the code that say the same of one piece of work are one line of the log."""
+        err = told(capsys, Teller(as_json=True), READING, CALL, READING, Phase("planning"), READING)
+        assert [each["phase"] for each in logged(err)] == [READING.name, "planning", READING.name]
+
     def test_programs_only_if_verbose(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Who did not ask for them is not told of programs."""
         assert told(capsys, Teller(as_json=True), CALL, CALLED) == ""
