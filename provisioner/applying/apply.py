@@ -47,13 +47,16 @@ def apply(plan: Plan, cluster: WritableCluster) -> Iterator[Event]:
 
 
 def _blocker(change: Change, undone: dict[Key, Change]) -> Key | None:
-    """Return a change that did not happen and that this one needs, if there is one."""
-    if change.key.kind == "bot" and change.op is not Op.DELETE:
+    """Return a change that did not happen and that this one needs, if there is one.
+
+    What is deleted gains no role and joins as no bot.
+    """
+    if change.key.kind == "bot":
         gained = set(roles_of(change.after)) - set(roles_of(change.before))
         return next((Key("role", r) for r in sorted(gained) if Key("role", r) in undone), None)
     if change.key.kind == "role" and change.op is Op.DELETE:
         return next((key for key, other in undone.items() if _keeps(other, change.key.name)), None)
-    if change.key.kind == "token" and change.op is not Op.DELETE:
+    if change.key.kind == "token":
         bot = Key("bot", change.after.get("spec", {}).get("bot_name", ""))
         return bot if bot in undone else None
     return None

@@ -113,12 +113,11 @@ def _claims(wanted: Resource, live: Resource) -> list[str]:
     Where the site is silent, a bot of somebody else may have what it likes; a default or a set of
     traits that the site spells out is not silence.
     """
-    one = without_labels(live.form, "provisioner/")
-    two = without_labels(wanted.form, "provisioner/")
+    said = without_labels(wanted.form, "provisioner/")
     spelled = tuple(f"spec.{name}" for name in wanted.body.get("spec", {}))
     return [
         field.path
-        for field in differences("bot", one, two)
+        for field in differences("bot", live.form, said)
         if (field.after is not None or field.path.startswith(spelled))
         and field.path != "spec.roles"
     ]

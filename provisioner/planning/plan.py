@@ -67,20 +67,17 @@ def plan(
     if only:
         require_known(only, wanted.keys() | known.keys())
         whole, found = found, part(found, only)
-        desired = _without_later_servers(desired, whole, found)
+        desired = _without_later_servers(desired, whole)
     found = _with_consequences(found, known)
     return finished(frame(desired, cluster, prune=prune, only=only), desired, known, found)
 
 
-def _without_later_servers(
-    desired: Desired, whole: Iterable[Change], kept: Iterable[Change]
-) -> Desired:
-    """Take out the servers that the site creates or changes, but not in the part that is `kept`.
+def _without_later_servers(desired: Desired, whole: Iterable[Change]) -> Desired:
+    """Take out the servers that the site creates or changes.
 
     That they are not there yet, or have other labels, is what the rest of the plan is for.
     """
     later = {each.key for each in whole if each.op in (Op.CREATE, Op.UPDATE)}
-    later -= {each.key for each in kept}
     servers = {name: s for name, s in desired.servers.items() if Key("app", name) not in later}
     return replace(desired, servers=servers)
 

@@ -108,6 +108,34 @@ def test_a_failure_elsewhere_blocks_nothing() -> None:
     assert events[-1] == "done bot/ci"
 
 
+def test_a_bot_that_never_held_a_role_does_not_keep_it() -> None:
+    """A role goes although a bot failed that does not hold it."""
+    existing = (role("old"), bot(roles=[]))
+    made = planned([bot(roles=[], max_session_ttl="3600s")], existing, prune=True)
+    events = told(apply(made, FaultyCluster(existing, faults={"bot/ci": NO})))
+    assert events[-1] == "done role/old"
+
+
+def test_what_goes_waits_for_nothing() -> None:
+    """A bot and its token are deleted although a role could not be made."""
+    existing = (bot("gone", roles=[]), token("t", "gone"))
+    made = planned([role("a")], existing, prune=True)
+    events = told(apply(made, FaultyCluster(existing, faults={"role/a": NO})))
+    assert [event for event in events if event.startswith("done")] == [
+        "done token/t",
+        "done bot/gone",
+    ]
+
+
+def test_roles_are_granted_in_order() -> None:
+    """The same grant is the same command, however sets are ordered."""
+    names = ["f", "b", "e", "a", "d", "c"]
+    existing = (bot("g", labels={}), *map(role, names))
+    cluster = FaultyCluster(existing)
+    list(apply(planned([*map(role, names), bot("g", roles=names)], existing), cluster))
+    assert cluster.asked[0].roles == ("a", "b", "c", "d", "e", "f")
+
+
 def test_started_comes_before_the_first_byte() -> None:
     """Whoever records `Started` before going on has recorded it before anything is written."""
     cluster = FaultyCluster()

@@ -96,6 +96,18 @@ def test_one_element_lists() -> None:
     )
 
 
+def test_an_empty_text_is_silence() -> None:
+    """An option that Teleport lists as an empty text says no more than one that it does not list."""
+    assert same(options(), options(cert_format=""))
+    assert not same(options(), options(cert_format="oldssh"))
+
+
+def test_items_of_mixed_lists() -> None:
+    """In a list of several sorts the mappings are compared without what says nothing."""
+    assert same(options(brand_new=[{"a": "", "b": 1}, "x"]), options(brand_new=[{"b": 1}, "x"]))
+    assert not same(options(brand_new=[{"b": 1}, "x"]), options(brand_new=[{"b": 1}, "y"]))
+
+
 def test_an_empty_label_is_a_label() -> None:
     """A label with an empty value is not the same as no label."""
     assert not same(role(labels={"a": ""}), role(labels={}))

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.change import Key, Op, Plan
-from provisioner.errors import Missing
+from provisioner.errors import Missing, Place
+from provisioner.planning.desired import Declared
 from provisioner.planning.plan import plan
-from tests.bodies import CLUSTER, OURS, bot, desired, live, role
+from tests.bodies import CLUSTER, OURS, app, bot, desired, live, role
 
 
 def made(
@@ -115,6 +116,21 @@ def test_a_name_that_nothing_has(name: str, hint: str) -> None:
     with pytest.raises(Missing, match=f"--only {name}: there is nothing of this name") as caught:
         made(*SITE, only=name)
     assert hint in caught.value.hint
+
+
+def test_servers_that_come_later() -> None:
+    """That a server is not there yet is no problem of a part, where the site itself will make it so."""
+    servers = {n: Declared({"env": "dev"}, Place("site.yaml", 3)) for n in ("files", "other", "x")}
+    labels = {"env": "dev", **OURS}
+    site = desired(
+        role(), app("files", labels=labels), app("x", labels=labels),
+        kinds=("role", "app", "bot"), servers=servers,
+    )  # fmt: skip
+    theirs = app("x", labels={"env": "prod"})
+    part = plan(site, live(theirs), CLUSTER, only=(Key("role", "dev"),))
+    assert [problem.entry for problem in part.problems] == ["mcp_servers.other", "mcp_servers.x"]
+    with_it = plan(site, live(theirs), CLUSTER, only=(Key("app", "files"),))
+    assert [problem.entry for problem in with_it.problems] == ["mcp_servers.other", "mcp_servers.x"]
 
 
 names = st.sampled_from([f"{body['kind']}/{body['metadata']['name']}" for body in SITE])

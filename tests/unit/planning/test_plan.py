@@ -9,7 +9,7 @@ from provisioner.cluster.resource import Resource, applied_hash, resource, with_
 from provisioner.errors import Place, WrongVersion
 from provisioner.planning.desired import Declared, Desired
 from provisioner.planning.plan import plan, stage
-from tests.bodies import CLUSTER, bot, desired, filled, live, role
+from tests.bodies import CLUSTER, app, bot, desired, filled, live, role, token
 
 
 def made(wanted: Desired, *existing: dict[str, Any], prune: bool = False) -> Plan:
@@ -242,6 +242,28 @@ def test_declared_servers_must_be_live(existing: list[dict[str, Any]], codes: li
     servers = {"files": Declared({"env": "dev"}, Place("site.yaml", 3))}
     result = made(desired(servers=servers), *existing)
     assert [problem.code for problem in result.problems] == codes
+
+
+def test_a_foreign_bot_ends_no_plan() -> None:
+    """What the site says after a bot of somebody else is planned as what it says before."""
+    wanted = desired(role(), bot("first", roles=["dev"]), bot("second", roles=["dev"]))
+    result = made(wanted, role(), bot("first", roles=["dev"], labels={}))
+    assert ops(result) == ["+ bot/second"]
+
+
+def test_what_an_agent_serves_already_is_not_registered() -> None:
+    """A server that an agent serves from its own file is a conflict, not a second one of its name."""
+    result = made(desired(app("files")), app_server("files", {"env": "dev"}))
+    (note,) = result.notes
+    assert (result.changes, note.op, str(note.key)) == ((), Op.CONFLICT, "app/files")
+    assert made(desired(role("files")), app_server("files", {})).notes == ()
+
+
+def test_a_token_for_a_bot_of_somebody_else_is_a_conflict() -> None:
+    """No machine is let in as a bot that is not ours."""
+    wanted = desired(bot(roles=[]), token("t", "ci"), kinds=("bot", "token"))
+    (note,) = made(wanted, bot(labels={})).notes
+    assert (note.op, str(note.key)) == (Op.CONFLICT, "token/t")
 
 
 def test_downgraded_copies_stop_the_plan() -> None:
