@@ -62,8 +62,9 @@ _VALUES: Final[tuple[Any, ...]] = (
 class Pool:
     """Inputs, and ways to spoil them."""
 
-    def __init__(self, seeds: Sequence[bytes], random: Random) -> None:
+    def __init__(self, seeds: Sequence[bytes], random: Random, longest: int = LONGEST) -> None:
         self._inputs = list(seeds)
+        self._longest = longest
         self._random = random
         self._known: set[str] = set()
 
@@ -74,7 +75,7 @@ class Pool:
             data = self._other_tree(data)
         for _ in range(self._random.choice((0, 1, 1, 2, 3, 6))):
             data = self._random.choice(_WAYS)(self, data)
-        return data[:LONGEST]
+        return data[: self._longest]
 
     def learn(self, data: bytes, outcome: str) -> None:
         """Keep an input whose outcome no input had before."""
@@ -110,7 +111,7 @@ class Pool:
     def _repeated(self, data: bytes) -> bytes:
         start, end = self._span(data)
         times = self._random.choice((1, 2, 20, 300))
-        return (data[:end] + data[start:end] * times + data[end:])[:LONGEST]
+        return (data[:end] + data[start:end] * times + data[end:])[: self._longest]
 
     def _spliced(self, data: bytes) -> bytes:
         other = self._random.choice(self._inputs)

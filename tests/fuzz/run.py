@@ -84,7 +84,7 @@ def fails(target: Target, guard: Guard, data: bytes) -> bool:
 
 def run(name: str, target: Target, guard: Guard, cases: int, seed: int) -> int:
     """Try `cases` spoiled inputs, and return the exit code."""
-    pool = Pool((*regressions(name), *target.seeds), Random(f"{name} {seed}"))
+    pool = Pool((*regressions(name), *target.seeds), Random(f"{name} {seed}"), target.longest)
     tried, slowest, began = 0, 0.0, time.process_time()
     for data in inputs(pool, name, target.seeds, cases):
         tried, start = tried + 1, time.process_time()

@@ -30,18 +30,17 @@ from provisioner.machine.merge import Existing, Merged, diff, merge_client, merg
 from provisioner.machine.sidecar import Ledger
 from provisioner.proxy import referee
 from provisioner.rbac.access import Checker, Identity, Server
-from provisioner.rendering.render import render
 from provisioner.report import plan_html, plan_json, plan_markdown, plan_text
 from provisioner.site.decode import decode
 from provisioner.system import outdir
 from provisioner.system.process import Result
-from provisioner.templating.templates import Templates
 from provisioner.text import diagnostics, source
 from provisioner.text.terminal import plain
 from provisioner.tools import lock
 from tests import bodies, pins
 from tests.conftest import ROOT
-from tests.fuzz import pulled
+from tests.fuzz import pulled, templating
+from tests.fuzz.mutations import LONGEST
 from tests.machines import IDENTITY
 from tests.sites import TEMPLATES
 
@@ -56,12 +55,14 @@ _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 class Target:
     """A reader: sound inputs, and what it makes of an input, in a few words.
 
-    Before each attempt `lay` puts the input where the reader looks for it.
+    Before each attempt `lay` puts the input where the reader looks for it. No input has more bytes
+    than `longest`.
     """
 
     seeds: tuple[bytes, ...]
     attempt: Callable[[bytes], str]
     lay: Callable[[bytes], object] = lambda _: None
+    longest: int = LONGEST
 
 
 def shape(text: str) -> str:
@@ -147,16 +148,6 @@ def recorded() -> SnapshotCluster:
     """Return a cluster with something of everything."""
     data = (ROOT / "tests/golden/every-change/live.json").read_bytes()
     return snapshot.parse(data, "live.json")
-
-
-def render_with(name: str, data: bytes) -> str:
-    """Render a site with a template of the user's in the place of ours."""
-    mine = {name: data.decode(errors="replace")}
-    texts = {**TEMPLATES.texts, **mine}
-    templates = Templates.load(texts, proven=texts.keys() - mine.keys())
-    ready = prepared("tests/fuzz")
-    files = render(ready.site, templates, ready.document.key_place).files
-    return shape(" ".join(sorted(files)))
 
 
 def read_lock(data: bytes) -> str:
@@ -329,7 +320,6 @@ def _files(*patterns: str, most: int = 20_000) -> tuple[bytes, ...]:
 
 
 SITES: Final = ("examples/*/site.yaml", "tests/golden/*/site.yaml")
-ROLE: Final = "teleport/role.yaml.j2"
 CLIENT_FILES: Final[Mapping[str, tuple[bytes, ...]]] = {
     "cursor": (
         b'{"mcpServers": {"other": {"command": "x", "args": ["a"]}}, "theme": "dark"}',
@@ -384,14 +374,16 @@ def targets(place: Path) -> Mapping[str, Target]:
     sites = _files(*SITES, "tests/fuzz/site.yaml")
     loaded = (source.load(data, "site.yaml")[0] for data in sites)
     plain_sites = tuple(json.dumps(each.value).encode() for each in loaded if each)
-    texts = {name: text.encode() for name, text in TEMPLATES.texts.items()}
     manifest = place / outdir.MANIFEST
     return {
         "yaml": Target((*sites, *plain_sites), read_yaml),
         "site": Target(
             (*plain_sites, *sites), partial(examine, place), (place / "site.yaml").write_bytes
         ),
-        "template-yaml": Target((texts[ROLE],), partial(render_with, ROLE)),
+        **{
+            name: Target(seeds, attempt, longest=longest)
+            for name, (seeds, attempt, longest) in templating.readers().items()
+        },
         "lock": Target(_locks(), read_lock),
         "plan": Target(_files("tests/golden/*/plan.json"), read_plan),
         "snapshot": Target(_files("tests/golden/*/live.json"), read_snapshot),
