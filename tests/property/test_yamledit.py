@@ -277,6 +277,7 @@ def test_many_entries_come_and_go_at_once(writer: Writer, whole: int) -> None:
     added: dict[yamledit.Step, Any] = {"u": writer.table(), "n3": writer.table(), "x-1": 1}
     text, all_of_them = writer.document(document), document["extensions"] | added
     gone = list(all_of_them)[:: writer.choose.randrange(1, 4)]
+    gone = gone if writer.odds(0.25) else gone[: writer.choose.randrange(1, 4)]
     try:
         expected = one_by_one(text, added, []), one_by_one(text, added, gone)
     except SpliceError:  # a comment right behind a bracket is in the way

@@ -9,6 +9,7 @@ https://goteleport.com/docs/reference/machine-workload-identity/configuration.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -33,6 +34,12 @@ from provisioner.text.yamledit import Item, Step
 from provisioner.values import Plain, is_mapping
 
 _LISTS: Final = ("services", "outputs")
+_ROLES: Final = "roles"
+_KEYS: Final = ("version", "proxy_server", "onboarding", *_LISTS)
+"""What is looked at in a tbot.yaml that is there."""
+
+_WORD: Final = re.compile(r"[A-Za-z0-9_-]+")
+_NAME: Final = re.compile(r"(?i)(?!(?:true|false)$).*[a-df-z]")
 _UPGRADE: Final = (
     "https://goteleport.com/docs/reference/machine-workload-identity/v19-upgrade-guide/"
 )
@@ -52,12 +59,14 @@ def merge_tbot(existing: Existing, rendering: str | None) -> Merged:
     None as the rendering takes out what is ours. Raises SpliceError where the machine's file is
     broken or cannot be edited, and FileError where the rendering is.
     """
-    current = yamledit.get(existing.text or "", ())
     whole = read(YAML, rendering or "", (), "tbot.yaml")
-    there, wanted = list(_services(current)), list(_services(whole))
+    wanted = list(_services(whole))
     owned = existing.ledger.entries.values()
     mine = {one.at[-1] for one in owned if one.bot == existing.bot}
     stale = mine - {service.destination for service in wanted}
+    words = {_word(name) for name in (*stale, *(service.destination for service in wanted))}
+    current = yamledit.part(existing.text or "", _KEYS, {*words, _ROLES})
+    there = list(_services(current))
     spots = [
         *(_spot(service.destination, service.value, there) for service in wanted),
         *(_spot(destination, ABSENT, there) for destination in sorted(stale)),
@@ -91,9 +100,20 @@ def _destination(service: Plain) -> str:
     return f"kubernetes-secret:///{name}" if name else ""
 
 
+def _word(destination: str) -> str:
+    """Return a word that stands in a service with this destination, "" where any may have it.
+
+    A number or a boolean may be written in several ways, so that such a word says nothing.
+    """
+    words = filter(_NAME.match, _WORD.findall(destination.rpartition("/")[2]))
+    return next(words, "")
+
+
 def _spot(destination: str, wanted: Plain, there: Sequence[_Service]) -> Spot:
     lists = [service.collection for service in there if service.destination == destination]
-    item = Item(destination, lambda service: _destination(service) == destination)
+    item = Item(
+        destination, lambda service: _destination(service) == destination, _word(destination)
+    )
     path = (lists[0] if lists else _LISTS[0], item)
     return Spot(("services", destination), path, wanted, f"the identity service for {destination}")
 

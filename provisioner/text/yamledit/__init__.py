@@ -8,16 +8,18 @@ the entry are never touched; in an entry that is changed, those beside what stay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 
 from provisioner.text.splice import Edit, SpliceError, Trace, least
-from provisioner.text.yamledit._base import Item, Node, Step, alike, keys_of, plain, same
+from provisioner.text.yamledit._base import Item, Node, Step, alike, keys_of, may_say, plain, same
 from provisioner.text.yamledit._base.window import far_from
 from provisioner.text.yamledit._edit import Document, Members
 from provisioner.values import Plain
 
-__all__ = ["Item", "Step", "get", "item_where", "put", "put_all", "remove", "remove_all", "trace"]
+__all__ = [
+    "Item", "Step", "get", "item_where", "part", "put", "put_all", "remove", "remove_all", "trace"
+]  # fmt: skip
 
 _Path = tuple[Step, ...]
 _Test = Callable[[Node | None], bool]
@@ -36,6 +38,27 @@ def get(text: str, path: Sequence[Step], default: Plain = None) -> Plain:
     """Return the value at `path`, `default` where nothing is. Raises SpliceError."""
     found = _document(text).find(path)
     return plain(found[-1].node) if len(found) > len(path) else default
+
+
+def part(text: str, keys: Collection[str], words: Collection[str]) -> Plain:
+    """Return what a document that is a mapping says by `keys`, and what any other one says.
+
+    Of the lists, items in which none of `words` stands may be left out. Raises SpliceError.
+    """
+    root = _document(text).root
+    if root is None or root.kind != "map":
+        return plain(root) if root else None
+    return {
+        entry.key.text: _some(entry.value, words)
+        for entry in root.entries
+        if entry.key and entry.key.text in keys
+    }
+
+
+def _some(node: Node, words: Collection[str]) -> Plain:
+    if node.kind != "list":
+        return plain(node)
+    return [plain(entry.value) for entry in node.entries if may_say(entry, words)]
 
 
 def put(text: str, path: Sequence[Step], value: Plain) -> str:

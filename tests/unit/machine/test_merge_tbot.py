@@ -268,3 +268,54 @@ class TestWarnings:
         """Where the site does not say how the bot joins, any onboarding will do."""
         without = OURS[: OURS.index("onboarding")] + OURS[OURS.index("services") :]
         assert merged(THEIRS, without).warnings == ()
+
+
+MANY = "".join(
+    f"  - type: identity\n    destination: {{type: directory, path: /opt/other-{number}}}\n"
+    for number in range(400)
+)
+
+
+@pytest.mark.parametrize("destination", ["/opt/machine-id", "/opt/2000", "/opt/true"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "DEST",
+        "DEST/",
+        "/opt//LAST",
+        '"DEST"',
+        "'DEST'",
+        '"/opt/\\x6DLAST"',
+        "/opt/x/../LAST",
+        "1e3",
+    ],
+)
+@pytest.mark.parametrize("key", ["services", "outputs"])
+def test_a_service_is_found_among_many(destination: str, path: str, key: str) -> None:
+    """However our destination is written, it is found in a long file as in a short one."""
+    last = destination.rpartition("/")[2]
+    written = path.replace("DEST", destination).replace(
+        "LAST", last.removeprefix("m") if "6D" in path else last
+    )
+    head = f"{HEAD}{JOIN}{key}:\n  - type: identity\n    destination: {{type: directory, path: {written}}}\n"
+    wanted = OURS.replace("/opt/machine-id", destination)
+    short, long = merged(head, wanted), merged(head + MANY, wanted)
+    assert (long.changes, long.conflicts) == (short.changes, short.conflicts)
+    assert merged(long.text, None, long.ledger).text is not None
+    assert yaml.safe_load(long.text or "")[key][0] == yaml.safe_load(short.text or "")[key][0]
+
+
+@pytest.mark.parametrize("roles", ["roles: [a]", '"roles": [a]', '"rol\\x65s": [a]'])
+def test_roles_are_found_among_many(roles: str) -> None:
+    """A service of others with roles is warned of, wherever it stands in a long file."""
+    text = f"{HEAD}{JOIN}services:\n{MANY}  - {{type: identity, {roles}}}\n{MANY}"
+    assert "tbot 19 does not start" in "".join(merged(text).warnings)
+    assert merged(f"{HEAD}{JOIN}services:\n{MANY}").warnings == ()
+
+
+@pytest.mark.parametrize("text", ["- a\n", "a\n", "&a [b]\n"])
+def test_a_file_that_is_no_mapping_is_told(text: str) -> None:
+    """What cannot be a tbot.yaml is a conflict, of whatever length."""
+    assert [one.message for one in merged(text).conflicts] == ["this is not a tbot.yaml"]
+    long = "".join(f"- item-{number}: {{}}\n" for number in range(2_000))
+    assert [one.message for one in merged(long).conflicts] == ["this is not a tbot.yaml"]

@@ -427,6 +427,24 @@ def test_a_long_text_says_what_its_parts_say(head: str) -> None:
     assert yamledit.remove(after, ("long-7",)) == after.replace(LONG.splitlines(True)[7], "")
 
 
+@pytest.mark.parametrize("indent", ["", "  "])
+@pytest.mark.parametrize(
+    "head", ["- a: 1\n", "- - a\n  - b\n", "-\n  a\n", '- "word"\n', "# c\n\n- {}\n"]
+)
+def test_a_long_list_says_what_its_items_say(indent: str, head: str) -> None:
+    """A list whose items are read one by one says the same, and gives those that have a word."""
+    items = "".join(f"- {{a: [{number}, 'x']}}\n" for number in range(1_500))
+    text = "list:\n" + "".join(indent + line for line in (head + items).splitlines(True))
+    said = yaml.safe_load(text)
+    assert yamledit.get(text, ()) == said
+    some = yamledit.part(text, ["list", "none"], ["word", "[17,"])
+    assert [item for item in said["list"] if item in ("word", {"a": [17, "x"]})] == some["list"]
+    item = Item("17", lambda value: value == {"a": [17, "x"]}, "17")
+    assert yamledit.remove(text, ("list", item)) == text.replace(
+        f"{indent}- {{a: [17, 'x']}}\n", ""
+    )
+
+
 @pytest.mark.parametrize(
     ("end", "place"),
     [("a: 'x\n", (2001, 6, 6)), ("a: [\n", (2001, 5, 5)), ("a: x: y\n", (2001, 5, 6))],

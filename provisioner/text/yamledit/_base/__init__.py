@@ -31,11 +31,13 @@ _WORDS: Final[Mapping[str, Plain]] = {
 class Item:
     """A step of a path into a list: the one item whose plain value passes the test.
 
-    `name` says in an error message which one that is.
+    `name` says in an error message which one that is. Only items whose source has `word` in it can
+    pass, unless it has escapes, so that others need not be read.
     """
 
     name: str
     test: Callable[[Plain], bool]
+    word: str = ""
 
     def __str__(self) -> str:
         return f"[{self.name}]"
@@ -92,14 +94,21 @@ class Entry(NamedTuple):
 
 
 class FarEntry:
-    """An entry of a mapping whose value is read when somebody asks for it."""
+    """An entry that begins at an offset and has a source; its value is read when it is asked for."""
 
-    __slots__ = ("_read", "_value", "first", "key")
+    __slots__ = ("_read", "_value", "begin", "key", "source")
 
-    def __init__(self, key: Node, read: Callable[[], Node]) -> None:
-        self.key = self.first = key
+    def __init__(self, key: Node | None, source: str, begin: int, read: Callable[[], Node]) -> None:
+        self.key = key
+        self.source = source
+        self.begin = begin
         self._read = read
         self._value: Node | None = None
+
+    @property
+    def first(self) -> Node:
+        """The key, or a value without one."""
+        return self.key or self.value
 
     @property
     def value(self) -> Node:
@@ -190,9 +199,16 @@ def nodes(node: Node) -> Iterator[Node]:
         yield from nodes(entry.value)
 
 
+def may_say(entry: Entry | FarEntry, words: Collection[str]) -> bool:
+    """Whether one of `words` may be in what an entry says: a word has neither spaces nor quotes."""
+    if not isinstance(entry, FarEntry) or "\\" in entry.source:
+        return True
+    return any(word in entry.source for word in words)
+
+
 def is_meant(entry: Entry | FarEntry, step: Step) -> bool:
     if isinstance(step, Item):
-        return step.test(plain(entry.value))
+        return may_say(entry, [step.word]) and step.test(plain(entry.value))
     key = entry.key.entries[0].value if entry.key and entry.key.kind == "alias" else entry.key
     return key is not None and key.kind == "text" and key.text == step
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from provisioner.text.splice import Edit, Source, SpliceError, failure
 from provisioner.text.yamledit._base import (
     HINT,
+    FarEntry,
     Item,
     Node,
     Step,
@@ -119,8 +120,11 @@ class Places(Source):
 
     def entry_start(self, node: Node, at: int) -> int:
         """Return the offset of an entry: of its key, its dash, or of the value itself in brackets."""
+        entry = node.entries[at]
+        if isinstance(entry, FarEntry):
+            return entry.begin
         if node.kind == "map" or node.style:
-            return node.entries[at].first.start
+            return entry.first.start
         gap = GAP.match(self.text, node.entries[at - 1].value.end)
         return gap.end() if at and gap else node.start
 

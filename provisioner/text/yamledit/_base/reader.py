@@ -54,7 +54,7 @@ def read_all(text: str) -> Node | None:
 
 
 def read_entry(text: str, start: int, stop: int, depth: int) -> Entry | FarEntry:
-    """Return the entry of a mapping, `depth` collections deep, that is known to stand between two offsets."""
+    """Return the entry of a collection, `depth` deep, that is known to stand between two offsets."""
     with collector_paused():
         return _Reader(text, start, stop).entry(depth)
 
@@ -81,7 +81,7 @@ class _Reader:
         return root
 
     def entry(self, depth: int) -> Entry | FarEntry:
-        """Return the one entry of a mapping that is `depth` collections deep."""
+        """Return the one entry of a collection that is `depth` collections deep."""
         for _ in ("the stream", "the document"):
             self._next()
         return self._node(self._next(), depth).entries[0]
