@@ -176,36 +176,46 @@ def _entry_without_tools(on: Ground) -> Iterator[Finding]:
     allowed = _Allowed()
     for bot in on.world.identities:
         says = on.site.bots[bot.name]
-        known = all(role in on.reached for role in says.roles)
-        if not says.clients or not known or not on.opens(bot):  # a rule of its own tells the last
+        if not says.clients or not all(role in on.reached for role in says.roles):
             continue
-        for index, client in enumerate(says.clients):
-            for at, name in enumerate(client.servers):
-                if not allowed.any_tool(bot, servers[name]):
-                    yield Finding(
-                        ("bots", bot.name, "clients", index, "servers", at),
-                        f"bot {bot.name}: it has an entry for {name}, and may call no tool there",
-                        "take it out, write `servers: reachable`, or give the bot a role with tools "
-                        "for it",
-                    )
+        dead = [
+            (("bots", bot.name, "clients", index, "servers", at), name)
+            for index, client in enumerate(says.clients)
+            for at, name in enumerate(client.servers)
+            if not allowed.any_tool(bot, servers[name])
+        ]
+        for path, name in dead if dead and on.opens(bot) else ():  # else a rule of its own tells it
+            yield Finding(
+                path,
+                f"bot {bot.name}: it has an entry for {name}, and may call no tool there",
+                "take it out, write `servers: reachable`, or give the bot a role with tools for it",
+            )
 
 
 class _Allowed:
     """Whether bots may call a tool, asked once for all whose roles say the same of each of them."""
 
     def __init__(self) -> None:
+        self._personal: dict[str, bool] = {}
         self._checkers: dict[tuple[str, ...], Checker] = {}
         self._known: dict[tuple[tuple[str, ...], str], bool] = {}
 
     def any_tool(self, bot: Identity, server: Server) -> bool:
         """Say whether a bot may call a tool on a server, or may do so as far as is known."""
-        is_personal = any(depends_on_identity(body) for body in bot.roles)
-        names = (str(body["metadata"]["name"]) for body in bot.roles)
-        alike = (*names, *([f"bot/{bot.name}"] if is_personal else []))  # no name has a slash
+        alike = self._alike(bot)
         if (alike, server.name) not in self._known:
             checker = self._checkers.setdefault(alike, Checker(bot))
             self._known[alike, server.name] = _has_tool(checker, server)
         return self._known[alike, server.name]
+
+    def _alike(self, bot: Identity) -> tuple[str, ...]:
+        """Return what is the same for all bots that may do the same: no name has a slash."""
+        names = [str(body["metadata"]["name"]) for body in bot.roles]
+        for name, body in zip(names, bot.roles, strict=True):
+            if name not in self._personal:
+                self._personal[name] = depends_on_identity(body)
+        is_personal = any(self._personal[name] for name in names)
+        return (*names, *([f"bot/{bot.name}"] if is_personal else []))
 
 
 def _has_tool(checker: Checker, server: Server) -> bool:
