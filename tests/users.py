@@ -13,16 +13,21 @@ SOMEBODY: Final = 4321
 """The user that root is for a while."""
 
 
+def open_up(place: Path) -> None:
+    """Let everybody search the directories above a place, below that of all temporary files."""
+    for parent in place.parents:
+        if parent == Path(tempfile.gettempdir()).resolve():
+            break
+        parent.chmod(parent.stat().st_mode | 0o055)
+
+
 @contextmanager
 def unprivileged(place: Path) -> Iterator[None]:
     """Give up being root for a while, in a place that others may reach."""
     if os.geteuid() != 0:
         yield
         return
-    for parent in place.parents:
-        if parent == Path(tempfile.gettempdir()).resolve():
-            break
-        parent.chmod(parent.stat().st_mode | 0o055)
+    open_up(place)
     os.seteuid(SOMEBODY)
     try:
         yield

@@ -177,4 +177,5 @@ def _looked(source: Bundle, tbot_user: str | None) -> Iterator[Diagnosis]:
     if tbot_user and user is None:
         raise ProvisionError(f"there is no user {tbot_user} on this machine")
     if directory := bundle.tbot_directory(source):
-        yield from machine.prepare(directory, user, machine.this_user())
+        readers = bundle.readers(source)
+        yield from machine.prepare(directory, user, machine.this_user(), readers)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from provisioner.doctor.certificate import Certificate, parse
-from provisioner.doctor.permissions import READ, WRITE, User, obstacle, this_user, user_named
+from provisioner.doctor.permissions import (
+    READ,
+    WRITE,
+    User,
+    is_among,
+    obstacle,
+    this_user,
+    user_named,
+)
 from provisioner.doctor.workstation import Diagnosis
 from provisioner.errors import FileError, ProvisionError
 from provisioner.machine import bundle
@@ -19,6 +27,9 @@ from provisioner.system import files, process
 from provisioner.system.process import Command
 from provisioner.values import Plain, is_mapping
 
+Readers = Sequence[Mapping[str, Plain]]
+"""Who besides tbot's own user may read an identity, as tbot.yaml says it."""
+
 _LIMIT: Final = 1 << 20
 _TIMEOUT: Final = 30.0
 _TBOT: Final = "see whether tbot runs and what it says: systemctl status tbot; journalctl -u tbot"
@@ -26,24 +37,26 @@ _TBOT: Final = "see whether tbot runs and what it says: systemctl status tbot; j
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a bot's files say of the machine: its identity file, and the servers its clients reach."""
+    """What a bot's files say of the machine: its identity, who reads it, what its clients reach."""
 
     bot: str
     identity: Path
     proxy: str
     tsh: str
     servers: tuple[str, ...]
+    readers: Readers = ()
 
 
 def expected(files_of: Bundle) -> Expected:
     """Return what the files of a bot expect of its machine. Raises ProvisionError."""
-    found = bundle.connections(files_of)
+    found, readers = bundle.connections(files_of), bundle.readers(files_of)
     if found:
-        first, servers = found[0], dict.fromkeys(one.server for one in found)
-        return Expected(files_of.bot, Path(first.identity), first.proxy, first.tsh, tuple(servers))
+        first, servers = found[0], tuple(dict.fromkeys(one.server for one in found))
+        identity = Path(first.identity)
+        return Expected(files_of.bot, identity, first.proxy, first.tsh, servers, readers)
     if directory := bundle.tbot_directory(files_of):
         proxy = str(bundle.tbot_settings(files_of).get("proxy_server", ""))
-        return Expected(files_of.bot, directory / "identity", proxy, "tsh", ())
+        return Expected(files_of.bot, directory / "identity", proxy, "tsh", (), readers)
     raise ProvisionError(
         f"nothing says where the identity of bot {files_of.bot} is on this machine",
         hint="give the bot a client, or an identity with a path",
@@ -56,7 +69,7 @@ def examine(wanted: Expected, user: User, now: datetime) -> Iterator[Diagnosis]:
     `user` runs the MCP clients. What cannot be looked at because something before it failed is
     left out. Raises nothing that a machine can bring about.
     """
-    yield from _readable(wanted.identity, user)
+    yield from _readable(wanted.identity, user, wanted.readers)
     try:
         text = files.read_bytes(wanted.identity, limit=_LIMIT).decode("utf-8", "replace")
     except FileError as error:
@@ -76,7 +89,9 @@ def examine(wanted: Expected, user: User, now: datetime) -> Iterator[Diagnosis]:
         yield from _servers(wanted)
 
 
-def prepare(directory: Path, tbot: User | None, client: User) -> Iterator[Diagnosis]:
+def prepare(
+    directory: Path, tbot: User | None, client: User, readers: Readers = ()
+) -> Iterator[Diagnosis]:
     """Look at the directory of an identity that may not be written yet.
 
     `tbot` is the user that runs tbot, None where nobody said so, and `client` runs the clients.
@@ -90,10 +105,10 @@ def prepare(directory: Path, tbot: User | None, client: User) -> Iterator[Diagno
         found = f"tbot's user {tbot.name} may {'' if may else 'not '}write to {place}"
         hint = "" if may else f"install -d -o {tbot.name} -m 0700 {directory}"
         yield Diagnosis(well=may, what="tbot", found=found, hint=hint)
-    yield from _readable(directory / "identity", client)
+    yield from _readable(directory / "identity", client, readers)
 
 
-def _readable(identity: Path, user: User) -> Iterator[Diagnosis]:
+def _readable(identity: Path, user: User, readers: Readers) -> Iterator[Diagnosis]:
     """Say whether `user` may read an identity file that is there."""
     try:
         between, is_there = obstacle(user, identity, READ), identity.exists()
@@ -103,10 +118,23 @@ def _readable(identity: Path, user: User) -> Iterator[Diagnosis]:
         return
     if between is not None:
         found = f"{user.name} may not read {identity}: {between} does not let it"
-        hint = f"identity: {{readers: [{{user: {user.name}}}]}} in the site, and install again"
+        hint = _opened(between, identity, user, readers)
         yield Diagnosis(well=False, what="reader", found=found, hint=hint)
     elif is_there:
         yield Diagnosis(well=True, what="reader", found=f"{user.name} may read {identity}")
+
+
+def _opened(between: Path, identity: Path, user: User, readers: Readers) -> str:
+    """Return what lets `user` past an obstacle: readers open the directory of the identity alone."""
+    real = identity.resolve()
+    if between not in (real, real.parent):
+        return f"let others search {between}: chmod o+x; or give the identity another path"
+    if is_among(user, readers):
+        return (
+            f"tbot.yaml names {user.name} as a reader, and tbot sees to that when it renews: has it been "
+            "restarted, and does the file system have access control lists? journalctl -u tbot"
+        )
+    return f"identity: {{readers: [{{user: {user.name}}}]}} in the site, and install again"
 
 
 def _whose(certificate: Certificate, bot: str) -> Diagnosis:

@@ -6,15 +6,18 @@ and the user can try it out; for any other user it is worked out as acl(5) says.
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import stat
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from provisioner.values import Plain
 
 READ: Final = 4
 WRITE: Final = 2
@@ -53,6 +56,19 @@ def this_user() -> User:
     except KeyError:
         name = str(uid)
     return User(name, uid, frozenset((os.getegid(), *os.getgroups())))
+
+
+def is_among(user: User, readers: Iterable[Mapping[str, Plain]]) -> bool:
+    """Whether a user is one of tbot's readers, by its name or by a group that it is in."""
+    for reader in readers:
+        if reader.get("user") in (user.name, str(user.uid)):
+            return True
+        try:
+            if grp.getgrnam(str(reader.get("group", ""))).gr_gid in user.groups:
+                return True
+        except KeyError:  # there is no such group here
+            continue
+    return False
 
 
 def obstacle(user: User, path: Path, wanted: int) -> Path | None:
@@ -103,4 +119,4 @@ def _access_list(path: Path) -> Iterator[tuple[int, int, int]]:
     yield from _ENTRY.iter_unpack(data[_HEADER:])
 
 
-__all__ = ["READ", "WRITE", "User", "obstacle", "this_user", "user_named"]
+__all__ = ["READ", "WRITE", "User", "is_among", "obstacle", "this_user", "user_named"]

@@ -153,11 +153,22 @@ def tbot_directory(bundle: Bundle) -> Path | None:
     """
     if bundle.tbot is None:
         return next((Path(one.identity).parent for one in connections(bundle)), None)
-    for service in tbot_settings(bundle).get("services") or ():
+    return next((Path(place["path"]) for place in _directories(bundle)), None)
+
+
+def readers(bundle: Bundle) -> tuple[Mapping[str, Plain], ...]:
+    """Return who besides tbot's user may read the identity: mappings with `user`, or `group`."""
+    listed = (place.get("readers") for place in _directories(bundle))
+    found = next((each for each in listed if isinstance(each, list)), ())
+    return tuple(reader for reader in found if is_mapping(reader))
+
+
+def _directories(bundle: Bundle) -> Iterator[Mapping[str, Plain]]:
+    services = tbot_settings(bundle).get("services")
+    for service in services if isinstance(services, list) else ():
         destination = service.get("destination") if is_mapping(service) else None
         if is_mapping(destination) and isinstance(destination.get("path"), str):
-            return Path(destination["path"])
-    return None
+            yield destination
 
 
 def _wanted(bot: str, root: Path) -> Iterator[str]:
@@ -196,6 +207,7 @@ __all__ = [
     "choose",
     "connections",
     "load",
+    "readers",
     "tbot_directory",
     "tbot_of",
     "tbot_settings",

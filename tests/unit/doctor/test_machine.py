@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import struct
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from tests.machines import (
     rendered,
     site_text,
 )
+from tests.users import open_up
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ONE = NOON + timedelta(hours=1)
@@ -90,8 +93,7 @@ class TestPermissions:
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
         """Return a file whose directories anybody may search."""
-        for parent in (tmp_path, *list(tmp_path.parents)[:3]):
-            parent.chmod(0o755)
+        open_up(tmp_path / "d")
         (tmp_path / "d").mkdir(mode=0o755)
         (tmp_path / "d/f").touch()
         return tmp_path / "d/f"
@@ -189,6 +191,7 @@ class TestExpectations:
                 "example.teleport.sh:443",
                 "tsh",
                 ("search", "files"),
+                ({"user": "mcp"},),
             )
         )
 
@@ -286,11 +289,38 @@ class TestDoctor:
 
     def test_a_user_who_may_not_read_it(self, wanted: Expected) -> None:
         """The first directory or file that keeps the clients' user out is named, with the cure."""
+        open_up(wanted.identity)
         wanted.identity.chmod(0o600)
         found = next(machine.examine(wanted, MCP, NOON))
         assert (found.well, found.what) == (False, "reader")
-        assert "mcp may not read" in found.found
+        assert f"mcp may not read {wanted.identity}: {wanted.identity} does not" in found.found
         assert "readers: [{user: mcp}]" in found.hint
+
+    def test_a_reader_who_may_not_read_it_yet(self, wanted: Expected) -> None:
+        """Who is a reader already, by name or group, is not told to become one."""
+        open_up(wanted.identity)
+        wanted.identity.chmod(0o600)
+        grouped = User("mcp", 5001, frozenset({grp.getgrgid(0).gr_gid}))
+        theirs = {"group": grp.getgrgid(0).gr_name}
+        for user, reader in ((MCP, {"user": "mcp"}), (grouped, theirs)):
+            said = replace(wanted, readers=({"group": "no-such-group"}, reader))
+            found = next(machine.examine(said, user, NOON))
+            assert "tbot.yaml names mcp as a reader" in found.hint
+        assert (
+            "readers: [{user: mcp}]"
+            in next(machine.examine(replace(wanted, readers=(theirs,)), MCP, NOON)).hint
+        )
+
+    def test_a_closed_directory_above(self, wanted: Expected) -> None:
+        """No reader of tbot gets through a directory that is above that of the identity."""
+        directory = wanted.identity.parent / "above" / "id"
+        directory.mkdir(parents=True)
+        open_up(directory)
+        (directory / "identity").write_text(IDENTITY)
+        directory.parent.chmod(0o700)
+        said = replace(wanted, identity=directory / "identity", readers=({"user": "mcp"},))
+        found = next(machine.examine(said, MCP, NOON))
+        assert found.hint.startswith(f"let others search {directory.parent}: chmod o+x")
 
     @pytest.mark.parametrize(
         ("tools", "found"),
