@@ -415,6 +415,7 @@ LONG = "".join(f"long-{number}: {{a: [{number}, 'x']}}\n" for number in range(2_
         "a: 'one\nlong-1: '\n",
         "a: {b: 1,\nlong-1: 2}\n",
         "---\n? a\n: b\n",
+        "# c\n--- \na: 1\n",
         'key with spaces: 1\n\u00fc: 2\n"a\\tb": 3\n',
     ],
 )

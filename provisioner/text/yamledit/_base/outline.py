@@ -31,6 +31,7 @@ _KEY: Final = r"""(?:\w(?:[\w ./@+-]*[\w./@+-])?|"[^"\\\n]*"|'[^'\n]*')(?=:[ \r\
 _BLANK: Final = r"[ ]*+(?:\#[^\n]*+)?\r?\n"
 _DASH: Final = r"-(?=[ \r\n])"
 _FIRST: Final = re.compile(rf"(?:{_BLANK})*+(?P<indent>[ ]*+)(?P<sign>{_KEY}|{_DASH})")
+_START: Final = re.compile(rf"(?:(?:{_BLANK})*+---[ ]*+\r?\n)?+")
 _HEAD: Final = re.compile(rf"[ ]*+{_KEY}:{_BLANK}")
 
 
@@ -40,7 +41,8 @@ def read(text: str) -> Node | None:
     Raises SpliceError where it is not YAML, or has a second document.
     """
     is_plain = len(text) >= LONG and not TIE.search(text) and not HIDDEN_BREAK.search(text)
-    root = _collection(text, 0, len(text), 1) if is_plain else None
+    start = _START.match(text) if is_plain else None
+    root = _collection(text, start.end(), len(text), 1) if start else None
     return root or read_all(text)
 
 
