@@ -32,7 +32,7 @@ ROOMS = {
     "applying": "gate apply approval lifeline run_report | execution saved_plan | judge",
     "checks": "acceptance explanation worlds | rules | severity | alone",
     "cluster": "kinds port teleport | canonical snapshot | resource | references unmoved | local memory tctl",
-    "doctor": "certificate permissions workstation | machine",
+    "doctor": "certificate diagnosis permissions | workstation | machine",
     "importing": "choice entries | insertion summary | importer",
     "machine": "bundle locations sidecar | merge | install",
     "planning": "compare digests impact inputs lookups reduction tokens | desired holdings plan_format | part | plan | adoption",

@@ -8,12 +8,11 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 import provisioner
-from provisioner import workflow
 from provisioner.change import Key
 from provisioner.cli._run import current
 from provisioner.cli._teller import Teller
@@ -22,9 +21,11 @@ from provisioner.cluster.kinds import KINDS
 from provisioner.cluster.port import Cluster, WritableCluster
 from provisioner.errors import FileErrors, ProvisionError, SiteError
 from provisioner.system import files
-from provisioner.templating.templates import Templates
 from provisioner.text import diagnostics, terminal
-from provisioner.workflow import Prepared
+
+if TYPE_CHECKING:
+    from provisioner.templating.templates import Templates
+    from provisioner.workflow import Prepared
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -230,12 +231,16 @@ def again(reach: Reach, templates: Path | None) -> tuple[str, ...]:
 def prepare(site: Path, templates: Path | None) -> Prepared:
     """Check and render a site, and tell of it. Raises FileError and SiteError."""
     with teller() as telling:
+        from provisioner import workflow
+
         return workflow.prepare(site, load_templates(templates), telling.hear)
 
 
 def load_templates(override: Path | None) -> Templates:
     """Return our templates, with those of `override` in their place. Raises SiteError, FileError."""
     with teller() as telling:
+        from provisioner.templating.templates import Templates
+
         telling.phase("loading templates")
         ours = _texts(_shipped(), "*.j2")
         theirs = _texts(override, "*.j2") if override is not None else {}

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from provisioner.cli import _base
-from provisioner.doctor.workstation import Diagnosis
+from provisioner.doctor.diagnosis import Diagnosis
 from provisioner.machine import bundle
 from provisioner.machine.bundle import Bundle
 from provisioner.text import terminal

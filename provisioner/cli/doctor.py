@@ -11,7 +11,8 @@ import click
 from provisioner import workflow
 from provisioner.cli import _base, _machine
 from provisioner.doctor import machine
-from provisioner.doctor.workstation import Diagnosis, examine
+from provisioner.doctor.diagnosis import Diagnosis
+from provisioner.doctor.workstation import examine
 from provisioner.errors import ProvisionError, SiteError
 from provisioner.machine.bundle import Bundle
 

@@ -14,7 +14,7 @@ from provisioner.cli import _base, _machine
 from provisioner.cli._telling import telling_options
 from provisioner.clients import FORMATS, System
 from provisioner.doctor import machine
-from provisioner.doctor.workstation import Diagnosis
+from provisioner.doctor.diagnosis import Diagnosis
 from provisioner.errors import ProvisionError, Refused
 from provisioner.machine import bundle, install
 from provisioner.machine.bundle import Bundle

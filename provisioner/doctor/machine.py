@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from provisioner.doctor.certificate import Certificate, parse
+from provisioner.doctor.diagnosis import Diagnosis
 from provisioner.doctor.permissions import (
     READ,
     WRITE,
@@ -19,7 +20,6 @@ from provisioner.doctor.permissions import (
     this_user,
     user_named,
 )
-from provisioner.doctor.workstation import Diagnosis
 from provisioner.errors import FileError, ProvisionError
 from provisioner.machine import bundle
 from provisioner.machine.bundle import Bundle

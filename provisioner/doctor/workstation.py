@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from provisioner.applying.gate import gate
 from provisioner.change import ClusterInfo
 from provisioner.cluster.port import Cluster, Scope
+from provisioner.doctor.diagnosis import Diagnosis
 from provisioner.errors import ProvisionError
 from provisioner.site.model import Site
 
 _KINDS: Final = ("role", "bot", "app", "app_server")
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """One thing that was looked at: whether it is well, what was found, and the cure if it is not."""
-
-    well: bool
-    what: str
-    found: str
-    hint: str = ""
 
 
 def examine(reach: Callable[[], Cluster], site: Site | None = None) -> Iterator[Diagnosis]:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from provisioner.change import ClusterInfo
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.cluster.port import Cluster, Scope
-from provisioner.doctor.workstation import Diagnosis, examine
+from provisioner.doctor.diagnosis import Diagnosis
+from provisioner.doctor.workstation import examine
 from provisioner.errors import Denied, FileError, Unreachable
 from provisioner.values import Body
 from tests.bodies import role

@@ -13,9 +13,9 @@ import pytest
 
 from provisioner.doctor import machine
 from provisioner.doctor.certificate import Certificate, parse
+from provisioner.doctor.diagnosis import Diagnosis
 from provisioner.doctor.machine import Expected, User
 from provisioner.doctor.permissions import READ, WRITE, obstacle
-from provisioner.doctor.workstation import Diagnosis
 from provisioner.errors import ProvisionError
 from provisioner.machine.bundle import Bundle, choose
 from tests.machines import (
