@@ -1,6 +1,8 @@
 """Goose: https://goose-docs.ai/docs/guides/config-files.
 
-`timeout` is for each request, so it is at least the default, 300 s. `DISALLOWED_KEYS` of
+`timeout` is for each request, so it is at least the default, 300 s. It does not count for the first
+one, `server/discover`: after 10 s Goose asks in the older way, and fails when both are answered
+(seen with 1.52.0). `DISALLOWED_KEYS` of
 crates/goose/src/agents/extension.rs in github.com/aaif-goose/goose are left out with a warning in
 its log, however they are written.
 """

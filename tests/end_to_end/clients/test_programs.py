@@ -6,10 +6,8 @@ import json
 import os
 import re
 import subprocess
-import threading
 import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +18,7 @@ from hypothesis import given, settings
 from provisioner.clients import FORMATS
 from provisioner.site.model import Site
 from tests.end_to_end.clients.shelf import Shelf
+from tests.end_to_end.clients.talk import ask, talking
 from tests.end_to_end.stand_in.machine import BOT, ENTRIES, ENV, Machine, make
 from tests.end_to_end.stand_in.server import TOOLS
 from tests.spread import client_files, sites
@@ -149,9 +148,11 @@ def entries(pattern: str, said: str, *names: str) -> list[str]:
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
 @pytest.mark.parametrize("others", [False, True], ids=["alone", "among others"])
-def test_lists(program: Program, shelf: Shelf, tmp_path: Path, *, others: bool) -> None:
+def test_lists(
+    program: Program, shelf: Shelf, tmp_path: Path, running: str, *, others: bool
+) -> None:
     """A client finds both entries where we put them, says nothing ill, and leaves the file alone."""
-    machine = make(tmp_path, program.format)
+    machine = make(tmp_path, program.format, running=running)
     place = installed(program, machine, program.others if others else "")
     before = place.read_bytes()
     said = run(shelf, program, machine, "mcp", "list")
@@ -175,10 +176,14 @@ def assert_started(machine: Machine) -> None:
 
 @pytest.mark.parametrize("program", [each for each in PROGRAMS if each.moved], ids=str)
 def test_finds_what_was_put_elsewhere(
-    program: Program, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    program: Program,
+    shelf: Shelf,
+    tmp_path: Path,
+    running: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where a variable moves a client's directory, entries are installed there, and found there."""
-    machine = make(tmp_path, program.format)
+    machine = make(tmp_path, program.format, running=running)
     elsewhere = str(tmp_path / "elsewhere")
     monkeypatch.setenv(program.moved, elsewhere)
     assert not installed(program, machine).exists()
@@ -188,18 +193,18 @@ def test_finds_what_was_put_elsewhere(
 
 
 @pytest.mark.parametrize("program", STARTING, ids=str)
-def test_waits(program: Program, shelf: Shelf, tmp_path: Path) -> None:
+def test_waits(program: Program, shelf: Shelf, tmp_path: Path, running: str) -> None:
     """A client waits as long as the site says for a proxy that takes its time."""
-    machine = make(tmp_path, program.format, delay=DELAY, timeout="60s")
+    machine = make(tmp_path, program.format, running=running, delay=DELAY, timeout="60s")
     installed(program, machine)
     said = run(shelf, program, machine, "mcp", "list")
     assert entries(program.connected, said, *ENTRIES) == [*ENTRIES], said
 
 
 @pytest.mark.parametrize("program", STARTING, ids=str)
-def test_replaces(program: Program, shelf: Shelf, tmp_path: Path) -> None:
+def test_replaces(program: Program, shelf: Shelf, tmp_path: Path, running: str) -> None:
     """A client puts the value of a variable in the places that docs/clients.md says, and no other."""
-    machine = make(tmp_path, program.format, env={"PLACEHOLDERS": PLACEHOLDERS})
+    machine = make(tmp_path, program.format, running=running, env={"PLACEHOLDERS": PLACEHOLDERS})
     installed(program, machine)
     run(shelf, program, machine, "mcp", "list")
     assert {start["env"]["PLACEHOLDERS"] for start in machine.starts()} == {
@@ -211,48 +216,19 @@ CLAUDE, CODEX, COPILOT, _, OPENCODE = PROGRAMS
 
 
 @pytest.mark.parametrize("delay", [0.0, DELAY], ids=["quick", "slow"])
-def test_codex_lists_the_tools(shelf: Shelf, tmp_path: Path, delay: float) -> None:
+def test_codex_lists_the_tools(shelf: Shelf, tmp_path: Path, running: str, delay: float) -> None:
     """Codex starts both servers, waits for a slow proxy, and finds every tool."""
     env = {**ENV, "PLACEHOLDERS": PLACEHOLDERS}
-    machine = make(tmp_path, "codex", delay=delay, timeout="60s", env=env)
+    machine = make(tmp_path, "codex", running=running, delay=delay, timeout="60s", env=env)
     installed(CODEX, machine)
-    with app_server(shelf, machine) as server:
+    codex = shelf.program(CODEX.package, CODEX.name)
+    with talking([codex, "app-server"], machine.project, environment(CODEX, machine)) as server:
         ask(server, 1, "initialize", {"clientInfo": {"name": "provision", "version": "1"}})
         status = ask(server, 2, "mcpServerStatus/list", {})
     found = {each["name"]: sorted(each["tools"]) for each in status["data"]}
     assert found == {name: list(TOOLS) for name in ENTRIES}
     assert_started(machine)
     assert {start["env"]["PLACEHOLDERS"] for start in machine.starts()} == {PLACEHOLDERS}
-
-
-@contextmanager
-def app_server(shelf: Shelf, machine: Machine) -> Iterator[subprocess.Popen[str]]:
-    """Run Codex's server for editors, which talks JSON-RPC, one message a line."""
-    with subprocess.Popen(
-        [shelf.program(CODEX.package, CODEX.name), "app-server"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        cwd=machine.project, env=environment(CODEX, machine),
-    ) as server:  # fmt: skip
-        watch = threading.Timer(120, server.kill)
-        watch.start()
-        try:
-            yield server
-        finally:
-            watch.cancel()
-            server.kill()
-
-
-def ask(server: subprocess.Popen[str], number: int, method: str, params: Any) -> Any:
-    """Send one request and return its result, past whatever else is said meanwhile."""
-    assert server.stdin
-    assert server.stdout
-    server.stdin.write(f"{json.dumps({'id': number, 'method': method, 'params': params})}\n")
-    server.stdin.flush()
-    for line in server.stdout:
-        message = json.loads(line)
-        if message.get("id") == number:
-            return message["result"]
-    pytest.fail(f"no answer to {method}")
 
 
 def test_codex_knows_every_key(shelf: Shelf, tmp_path: Path) -> None:
@@ -324,9 +300,9 @@ def test_opencode_knows_every_key(shelf: Shelf, tmp_path: Path) -> None:
     assert known["mcp"] == json.loads(place.read_text())["mcp"]
 
 
-def test_claude_leaves_out_what_it_reserves(shelf: Shelf, tmp_path: Path) -> None:
+def test_claude_leaves_out_what_it_reserves(shelf: Shelf, tmp_path: Path, running: str) -> None:
     """Claude Code starts no entry with a name of its own servers: those that PV142 warns of."""
-    machine = make(tmp_path, "claude-code")
+    machine = make(tmp_path, "claude-code", running=running)
     place = installed(CLAUDE, machine)
     reserved = sorted(FORMATS["claude-code"].reserved)
     servers = json.loads(place.read_text())["mcpServers"]
