@@ -28,6 +28,9 @@ from provisioner.templating.templates import Templates
 from provisioner.text import source
 from provisioner.values import EMPTY, Body, Plain, freeze, is_mapping
 
+_ASKED: Final = (("kind",), ("metadata", "name"), ("metadata", "labels", SITE_LABEL))
+"""Where a document says what it was asked to be: of which kind, called what, of whose site."""
+
 _DIRECTORIES: Final = {"role": "roles", "app": "apps", "bot": "bots", "token": "tokens"}
 
 
@@ -126,14 +129,11 @@ def _parsed(text: str, key: Key, find: Callable[[], Place], site: Site) -> Resou
     body = source.quick(text)
     if body is None:
         body = _read_back(text, f"{template} (as rendered for {key})", find)
+    wanted = (key.kind, key.name, site.site)
     wrong = [
-        f"{'.'.join(path)} is {found!r}, not {wanted!r}"
-        for path, wanted in (
-            (("kind",), key.kind),
-            (("metadata", "name"), key.name),
-            (("metadata", "labels", SITE_LABEL), site.site),
-        )
-        if (found := _at(body, path)) != wanted
+        f"{'.'.join(path)} is {found!r}, not {asked!r}"
+        for path, asked in zip(_ASKED, wanted, strict=True)
+        if (found := _at(body, path)) != asked
     ]
     spec = _at(body, ("spec",))
     if not is_mapping(spec):

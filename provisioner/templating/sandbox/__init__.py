@@ -98,7 +98,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         _keep_books(tree, keys, marked=not self.autoescape)
         tree.set_environment(self)
         code = self.compile(tree, name, name)
-        return Template.from_code(self, code, self.make_globals(None))
+        return Template.from_code(self, code, dict(self.globals))
 
     def getattr(self, obj: object, attribute: str) -> object:
         """Look among keys before methods: in `trait.values`, `values` is the trait's own."""
