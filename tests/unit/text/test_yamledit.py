@@ -403,7 +403,9 @@ def test_what_yaml_cannot_say_is_not_written(value: Any) -> None:
         yamledit.put("a: 1\n", ("x",), value)
 
 
-LONG = "".join(f"long-{number}: {{a: [{number}, 'x']}}\n" for number in range(2_000))
+LONG = "".join(
+    f"long-{number}: {{a: [{number}, 'x'], of: some length}}\n" for number in range(2_000)
+)
 
 
 @pytest.mark.parametrize(
@@ -434,15 +436,17 @@ def test_a_long_text_says_what_its_parts_say(head: str) -> None:
 )
 def test_a_long_list_says_what_its_items_say(indent: str, head: str) -> None:
     """A list whose items are read one by one says the same, and gives those that have a word."""
-    items = "".join(f"- {{a: [{number}, 'x']}}\n" for number in range(1_500))
+    items = "".join(f"- {{a: [{number}, 'x'], of: some length}}\n" for number in range(1_500))
     text = "list:\n" + "".join(indent + line for line in (head + items).splitlines(True))
     said = yaml.safe_load(text)
     assert yamledit.get(text, ()) == said
     some = yamledit.part(text, ["list", "none"], ["word", "[17,"])
-    assert [item for item in said["list"] if item in ("word", {"a": [17, "x"]})] == some["list"]
-    item = Item("17", lambda value: value == {"a": [17, "x"]}, "17")
+    assert [
+        item for item in said["list"] if item in ("word", {"a": [17, "x"], "of": "some length"})
+    ] == some["list"]
+    item = Item("17", lambda value: value == {"a": [17, "x"], "of": "some length"}, "17")
     assert yamledit.remove(text, ("list", item)) == text.replace(
-        f"{indent}- {{a: [17, 'x']}}\n", ""
+        f"{indent}- {{a: [17, 'x'], of: some length}}\n", ""
     )
 
 
@@ -457,3 +461,12 @@ def test_a_long_text_that_is_broken_is_refused_where_it_is(
     with pytest.raises(SpliceError) as caught:
         yamledit.get(LONG + end, ("long-1",))
     assert caught.value.at == Place("", *place)
+
+
+@pytest.mark.parametrize(
+    "text", ["a: " + "[" * 900 + "x, " * 100_000 + "]" * 900, "- " * 100_000 + "a"]
+)
+def test_a_long_text_that_is_deep_is_refused_at_once(text: str) -> None:
+    """Depth is found where it begins: what libyaml takes long for is not shown to it."""
+    with pytest.raises(SpliceError, match="nested more than 64"):
+        yamledit.get(text + "\n", ("a",))

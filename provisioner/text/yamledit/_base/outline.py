@@ -24,8 +24,14 @@ from provisioner.text.yamledit._base.reader import HIDDEN_BREAK, MAX_DEPTH, read
 LONG: Final = 1 << 14
 """From how many characters on a text is read entry by entry."""
 
+SHORT: Final = 32
+"""Entries that have fewer characters than this on average are quicker read than passed over."""
+
 TIE: Final = re.compile(r"[&*](?=[\w-])(?<![^\s\[{,:][&*])")
 """What may be an anchor or an alias, and is one wherever there is one."""
+
+_DEEP: Final = re.compile(rf"[\[{{](?:[^\[\]{{}}]*+[\[{{]){{{MAX_DEPTH}}}")
+"""What will be refused, after a moment if it is read, and after a long one if it is shown to libyaml."""
 
 _KEY: Final = r"""(?:\w(?:[\w ./@+-]*[\w./@+-])?|"[^"\\\n]*"|'[^'\n]*')(?=:[ \r\n])"""
 _BLANK: Final = r"[ ]*+(?:\#[^\n]*+)?\r?\n"
@@ -40,7 +46,8 @@ def read(text: str) -> Node | None:
 
     Raises SpliceError where it is not YAML, or has a second document.
     """
-    is_plain = len(text) >= LONG and not TIE.search(text) and not HIDDEN_BREAK.search(text)
+    odd = (TIE, HIDDEN_BREAK, _DEEP)
+    is_plain = len(text) >= LONG and not any(pattern.search(text) for pattern in odd)
     start = _START.match(text) if is_plain else None
     root = _collection(text, start.end(), len(text), 1) if start else None
     return root or read_all(text)
@@ -56,6 +63,8 @@ def _collection(text: str, start: int, stop: int, depth: int) -> Node | None:
     sign, other = _lines(indent, is_list)
     signs = [first, *sign.finditer(text, first.end(), stop)]
     bounds = [*(found.start("sign") - indent for found in signs), stop]
+    if len(signs) * SHORT > stop - start:
+        return None
     if other.search(text, first.end(), stop) or not all(_are_whole(text, bounds)):
         return None
     entries = [
