@@ -14,7 +14,7 @@ from provisioner.checks.rules.elsewhere import (
     UNPINNED,
     UNSERVED,
 )
-from provisioner.cluster.resource import Resource, equal
+from provisioner.cluster.resource import Resource, equal, labels
 from provisioner.errors import Place, Problem
 from provisioner.planning.impact import live_servers, served_app
 from provisioner.rbac.access import Server
@@ -113,16 +113,12 @@ def _unserved(name: str, server: Declared, known: Mapping[Key, Resource]) -> Ite
             server.at,
         )
         return
-    labels = {
-        key: value
-        for key, value in (served_app(live)["metadata"].get("labels") or {}).items()
-        if not _is_own(key)
-    }
-    if server.labels is not None and not equal(labels, server.labels):
+    found = {key: value for key, value in labels(served_app(live)).items() if not _is_own(key)}
+    if server.labels is not None and not equal(found, server.labels):
         yield _problem(
             OTHER_LABELS,
             ("mcp_servers", name),
-            f"MCP server `{name}` is live with other labels: {_listed(labels)}",
+            f"MCP server `{name}` is live with other labels: {_listed(found)}",
             "write these labels in the site: roles match what is live",
             server.at,
         )

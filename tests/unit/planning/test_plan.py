@@ -234,6 +234,7 @@ def app_server(name: str, labels: dict[str, str]) -> dict[str, Any]:
     [
         ([], ["PV202"]),
         ([app_server("files", {"env": "prod"})], ["PV203"]),
+        ([{**app_server("files", {}), "spec": {"app": {}}}], ["PV203"]),
         ([app_server("files", {"env": "dev", "teleport.dev/origin": "dynamic"})], []),
     ],
 )
