@@ -18,6 +18,7 @@ from provisioner.rbac.access import (
     connect,
     could_call,
     decide,
+    depends_on_identity,
     difference,
     matrix,
 )
@@ -573,3 +574,27 @@ def test_bodies_with_holes(body: Body) -> None:
     """What a body leaves out or sets to null allows and denies nothing."""
     assert not decide(bot(body), DEV, "read_file").allowed
     assert decide(bot(body, ALL_DEV), DEV, "read_file").allowed
+
+
+@pytest.mark.parametrize(
+    "said", [None, "", "no", "No", "nope", "n", "false", "0", "off", "OFF", False]
+)
+def test_spellings_of_no_session_mfa(said: object) -> None:
+    """Every way in which Teleport reads that no session MFA is wanted leaves the server open."""
+    identity = bot(role("m", {"env": "dev"}, ["*"], require_session_mfa=said))
+    assert connect(identity, DEV).allowed
+
+
+@pytest.mark.parametrize("said", [None, "", "off", "optional", "required-for-humans"])
+def test_device_trust_that_asks_nothing_of_bots(said: object) -> None:
+    """Every device trust mode but `required` leaves the server open to a bot."""
+    identity = bot(role("m", {"env": "dev"}, ["*"], device_trust_mode=said))
+    assert connect(identity, DEV).allowed
+
+
+def test_what_depends_on_who_asks() -> None:
+    """A role with a trait in it, or with an expression, is worked out for each bot by itself."""
+    assert not depends_on_identity(role("m", {"env": "dev"}, ["*"]))
+    assert depends_on_identity(role("m", {"env": "dev"}, ["{{internal.mcp_tools}}"]))
+    expression = 'contains(user.spec.traits["team"], labels["team"])'
+    assert depends_on_identity(role("m", {"env": "dev"}, ["*"], expression=expression))
