@@ -348,6 +348,15 @@ def test_a_decision_names_what_was_dropped() -> None:
     ]
 
 
+def test_what_is_used_was_not_dropped() -> None:
+    """Texts that stay in force are not told among those that Teleport leaves out."""
+    holder = bot(
+        role("r", {"env": "dev"}, ["read_*", "{{external.no}}"], deny={"mcp": {"tools": ["x"]}})
+    )
+    (step,) = decide(holder, DEV, "read_file").steps
+    assert [one.source for one in step.dropped] == ["{{external.no}}"]
+
+
 def test_a_broken_rule_is_explained() -> None:
     """The text that cannot be compiled is shown with RE2's reason."""
     found = decide(bot(role("r", {"env": "dev"}, [BROKEN])), DEV, "read_file")
@@ -361,6 +370,7 @@ def test_known_tools_keep_the_order_of_the_server() -> None:
     """The tools that may be called are listed as the server lists them."""
     server = Server("s", {"env": "dev"}, ("read_z", "write", "read_a"))
     assert Checker(bot(READS)).tools(server) == ("read_z", "read_a")
+    assert Checker(bot(READS)).tools(Server("s", {"env": "dev"})) == ()
 
 
 @pytest.mark.parametrize(
@@ -497,6 +507,10 @@ CHANGES: dict[str, tuple[Identity | None, Server | None, Identity | None, Server
         bot(READS), DEV, bot(ALL_DEV), Server("dev", DEV.labels),
         [("pattern", "*", "all-dev", "*", Why.GRANTED)], [],
     ),
+    "a server is no MCP server any more": (
+        bot(READS), DEV, bot(READS), Server("dev", DEV.labels, is_mcp=False),
+        [], [("tool", "read_file", "reads", "read_*", Why.GONE)],
+    ),
 }  # fmt: skip
 
 
@@ -528,6 +542,24 @@ def test_difference_states_its_domain() -> None:
     unknown, app = Server("u", {}), Server("a", {}, is_mcp=False)
     found = difference(World((bot(),), (DEV,)), World((bot(),), (DEV, PROD, unknown, app)))
     assert (found.bots, found.servers, found.tools, found.unknown) == (1, 4, 3, ("u",))
+    many = tuple(Server(name, {}) for name in "gcafebd")
+    assert difference(World((), ()), World((), many)).unknown == tuple("abcdefg")
+
+
+def test_difference_is_in_order() -> None:
+    """Rows come by bot, server and name, whatever the order of the worlds."""
+    bots = tuple(Identity(name, (EVERYWHERE,)) for name in "gcafebd")
+    servers = tuple(Server(name, {}, ("z", "a")) for name in "yx")
+    gained = difference(World((), ()), World(bots, servers)).gained
+    assert [(row.bot, row.server, row.name) for row in gained] == [
+        (name, server, tool) for name in "abcdefg" for server in "xy" for tool in ("", "a", "z")
+    ]
+
+
+def test_a_server_with_one_tool() -> None:
+    """The only tool of all is a row, as is each of many."""
+    found = matrix(World((bot(ALL_DEV),), (Server("s", {"env": "dev"}, ("only",)),)))
+    assert [(row.kind, row.name) for row in found.rows()] == [("session", ""), ("tool", "only")]
 
 
 def test_difference_gives_an_example() -> None:
@@ -598,3 +630,20 @@ def test_what_depends_on_who_asks() -> None:
     assert depends_on_identity(role("m", {"env": "dev"}, ["{{internal.mcp_tools}}"]))
     expression = 'contains(user.spec.traits["team"], labels["team"])'
     assert depends_on_identity(role("m", {"env": "dev"}, ["*"], expression=expression))
+
+
+def test_a_row_says_what_it_leaves_out() -> None:
+    """Where tools are not known, a pattern is told with the denials that cut into it, and no others."""
+    unknown = Server("dev", {"env": "dev"})
+    denied = {"mcp": {"tools": ["delete_*", "*_secret", "x"]}}
+    holder = bot(role("r", {"env": "dev"}, ["read_*"], deny=denied))
+    rows = [row for row in matrix(World((holder,), (unknown,))).rows() if row.kind == "pattern"]
+    assert [(row.name, row.but) for row in rows] == [("read_*", ("*_secret",))]
+
+
+def test_reasons_in_words() -> None:
+    """These are the words of reasons in JSON, on which programs rely."""
+    assert [str(why) for why in Why] == [
+        "granted", "denied server", "denied tool", "broken rule", "needs session MFA",
+        "needs a trusted device", "no role allows the tool", "no role reaches the server", "gone",
+    ]  # fmt: skip

@@ -43,6 +43,7 @@ def test_equal_sets_have_one_number() -> None:
         ({"app_labels": {"env": "d*"}}, None),
         ({"app_labels": {"env": "^[$"}}, None),
         ({"app_labels": {"*": "*"}}, None),
+        ({"app_labels": {"*": "dev"}}, None),
         ({"app_labels": {"env": "dev"}, "app_labels_expression": "labels["}, None),
         ({"app_labels": {}}, set()),
     ],
@@ -62,3 +63,20 @@ def test_names_are_bits() -> None:
     assert names.named(reading & names.bits(["read_row", "write_file"])) == ("read_row",)
     assert not names.has(reading, "write_file")
     assert names.named(0) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("read_*_x", ("read_b_x", "read_x_x")),
+        ("read_?", ()),
+        ("read_a", ("read_a",)),
+        ("^read_[ab]$", ("read_a",)),
+        ("*_x", ("read_b_x", "read_x_x", "z_x")),
+        ("read", ()),
+    ],
+)
+def test_a_beginning_is_not_enough(text: str, found: tuple[str, ...]) -> None:
+    """Of the names that begin as a pattern does, only those count that match to their end."""
+    names = Names(["read_a", "read_b_x", "read_x_x", "z_x", "reading"])
+    assert names.named(names.matched(compile_pattern(text))) == found
