@@ -1,161 +1,69 @@
 """Change the code in one small way at a time, and see whether a test notices.
 
-    python benchmarks/mutation.py [--sample N] [--seed S] [--minutes M] [MODULE...]
+    python benchmarks/mutation.py [--sample N] [--seed S] [--seconds S] [MODULE...]
 
-A mutant that no test notices (a survivor) is printed with its line. Each runs in a process that is
-forked from one in which the libraries are loaded already, with the tests of its module first and
-the laws (tests/property) after them, and is ended when it takes far longer than the code as it is.
+Each mutant is asked of the tests that run the changed statement, the quickest first, until they have
+taken `--seconds` on the code as it is: of those that are about the modules, and of all others where
+these let it live. What runs at import, and what is left in the end (a survivor), is asked again in
+a process that imports the mutant. Survivors are printed with their lines. Those that no test can
+notice are in equivalent.toml, each with the reason, and are not tried.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
-import copy
 import importlib
 import importlib.abc
 import importlib.machinery
-import importlib.util
-import os
-import signal
 import sys
-import time
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from types import CodeType, ModuleType
 from typing import Final
 
+import mutants
 import pytest
+import warm
+from mutants import ROOT, Mutant
+from warm import Reach, Test, Warm
 
-ROOT: Final = Path(__file__).parent.parent
 LIBRARIES: Final = ("click", "hypothesis", "jinja2", "pydantic", "re2", "yaml")
-SUITES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "provisioner.rbac.access._base": (("unit/rbac/test_access.py",), ("property/test_access.py",)),
-    "provisioner.rbac.access": (("unit/rbac/test_access.py",), ("property/test_access.py",)),
-    "provisioner.rbac.access._index": (
-        ("unit/rbac/test_access_index.py", "unit/rbac/test_access.py"), ("property/test_access.py",)),
-    "provisioner.rbac.access.checker": (("unit/rbac/test_access.py",), ("property/test_access.py",)),
-    "provisioner.rbac.access.grid": (("unit/rbac/test_access.py",), ("property/test_access.py",)),
-    "provisioner.rbac.patterns": (("unit/rbac/test_patterns.py",), ("property/test_patterns.py",)),
-    "provisioner.rbac.patterns._base": (
-        ("unit/rbac/test_patterns.py",), ("property/test_patterns.py",)),
-    "provisioner.rbac.patterns.automata": (
-        ("unit/rbac/test_patterns.py",), ("property/test_patterns.py",)),
-    "provisioner.rbac.patterns.matcher": (
-        ("unit/rbac/test_patterns.py",), ("property/test_patterns.py",)),
-    "provisioner.rbac.patterns.regex": (
-        ("unit/rbac/test_patterns.py",), ("property/test_patterns.py",)),
-    "provisioner.planning.plan": (
-        ("unit/planning/test_plan.py",), ("golden", "property/test_laws.py")),
-    "provisioner.cluster.resource": (
-        ("unit/cluster/test_resource.py", "unit/planning/test_compare.py"), ("golden",)),
-    "provisioner.applying.apply": (
-        ("unit/applying/test_apply.py", "unit/applying/test_execution.py"), ("golden",)),
-}  # fmt: skip
-"""Each module, the tests that are about it, and those that are asked only about survivors."""
+_ACCESS: Final = ("unit/rbac/test_access", "property/test_access", "unit/rbac/test_sentences")
+_PATTERNS: Final = ("unit/rbac/test_regex", "unit/rbac/test_patterns", "property/test_patterns")
+SUITES: Final[Mapping[str, tuple[str, ...]]] = {
+    "provisioner.rbac.access": _ACCESS,
+    "provisioner.rbac.access._base": _ACCESS,
+    "provisioner.rbac.access._crews": _ACCESS,
+    "provisioner.rbac.access._index": ("unit/rbac/test_access_index", *_ACCESS),
+    "provisioner.rbac.access.checker": _ACCESS,
+    "provisioner.rbac.access.grid": _ACCESS,
+    "provisioner.rbac.patterns": _PATTERNS,
+    "provisioner.rbac.patterns._base": _PATTERNS,
+    "provisioner.rbac.patterns.automata": _PATTERNS,
+    "provisioner.rbac.patterns.matcher": _PATTERNS,
+    "provisioner.rbac.patterns.regex": _PATTERNS,
+    "provisioner.planning.plan": ("unit/planning", "golden"),
+    "provisioner.planning.holdings": ("unit/planning", "golden"),
+    "provisioner.planning.compare": ("unit/planning", "golden"),
+    "provisioner.cluster.resource": ("unit/cluster/test_resource", "unit/planning"),
+    "provisioner.cluster.canonical": ("unit/cluster/test_resource", "unit/planning"),
+    "provisioner.applying.apply": ("unit/applying",),
+}
+"""Each module, and the tests that are about it."""
 
-_COMPARISONS: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
-    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-}  # fmt: skip
-_OPERATORS: Final[dict[type[ast.operator], type[ast.operator]]] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr,
-    ast.Mult: ast.Add,
-}  # fmt: skip
-_NAMES: Final = {"any": "all", "all": "any", "min": "max", "max": "min", "sorted": "list"}
+ASKED: Final = (
+    "unit/applying", "unit/checks", "unit/cluster", "unit/importing", "unit/planning", "unit/rbac",
+    "unit/report", "unit/test_values.py", "unit/test_workflow.py", "golden",
+    "property/test_access.py", "property/test_inquiry.py", "property/test_laws.py",
+    "property/test_patterns.py", "property/test_reach.py",
+)  # fmt: skip
+"""All tests that are asked."""
 
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One change: the module, its line, what it was and what it is."""
-
-    module: str
-    line: int
-    was: str
-    now: str
-    tree: ast.Module
-
-
-def mutants(module: str, tree: ast.Module) -> Iterator[Mutant]:
-    """Yield the module once for each small change that can be made to it."""
-    annotations = {id(n) for a in _annotations(tree) for n in ast.walk(a)}
-    for number, node in enumerate(ast.walk(tree)):
-        if id(node) in annotations:
-            continue
-        for other in _changes(node):
-            changed = copy.deepcopy(tree)
-            target = next(n for i, n in enumerate(ast.walk(changed)) if i == number)
-            _replace(changed, target, other)
-            line = getattr(node, "lineno", 0)
-            now = ast.unparse(ast.fix_missing_locations(other))
-            yield Mutant(module, line, ast.unparse(node), now, ast.fix_missing_locations(changed))
-
-
-def _annotations(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield what is no code that runs: annotations, docstrings, imports and bare declarations."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation:
-            yield node.annotation
-        if isinstance(node, ast.FunctionDef) and node.returns:
-            yield node.returns
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            yield node
-        if isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr | ast.Raise):
-            yield node  # how a message is worded is held by other tests
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            yield from node.decorator_list
-
-
-def _changes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what can stand in the place of a node."""
-    match node:
-        case ast.Compare(ops=[op, *_]) if type(op) in _COMPARISONS:
-            yield _with(node, ops=[_COMPARISONS[type(op)](), *node.ops[1:]])
-        case ast.BoolOp(op=op):
-            yield _with(node, op=ast.Or() if isinstance(op, ast.And) else ast.And())
-            yield node.values[0]
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            yield operand
-        case ast.BinOp(op=op) if type(op) in _OPERATORS:
-            yield _with(node, op=_OPERATORS[type(op)]())
-        case ast.Constant(value=bool() as value):
-            yield ast.Constant(not value)
-        case ast.Constant(value=int() as value):
-            yield ast.Constant(value + 1)
-        case ast.Constant(value=str() as value) if value:
-            yield ast.Constant(f"{value}!")
-        case ast.Call(func=ast.Name(id=name)) if name in _NAMES:
-            yield _with(node, func=ast.Name(_NAMES[name], ast.Load()))
-        case ast.IfExp(test=test) | ast.If(test=test) | ast.While(test=test):
-            yield _with(node, test=ast.UnaryOp(ast.Not(), test))
-        case ast.comprehension(ifs=[_, *_]):
-            yield _with(node, ifs=[])
-        case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
-            yield ast.Return(ast.Constant(None))
-        case ast.Continue():
-            yield ast.Break()
-        case ast.Expr(value=ast.Call() | ast.Yield() | ast.YieldFrom()) | ast.AugAssign():
-            yield ast.Pass()
-
-
-def _with(node: ast.AST, **fields: object) -> ast.AST:
-    changed = copy.copy(node)
-    for name, value in fields.items():
-        setattr(changed, name, value)
-    return changed
-
-
-def _replace(tree: ast.Module, old: ast.AST, new: ast.AST) -> None:
-    for parent in ast.walk(tree):
-        for name, value in ast.iter_fields(parent):
-            if value is old:
-                setattr(parent, name, copy.deepcopy(new))
-                return
-            if isinstance(value, list) and any(item is old for item in value):
-                value[:] = [copy.deepcopy(new) if item is old else item for item in value]
-                return
+EQUIVALENT: Final = Path(__file__).parent / "equivalent.toml"
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -169,93 +77,156 @@ class _Finder(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         if fullname == self._mutant.module and spec and spec.origin:
-            spec.loader = _Loader(fullname, spec.origin, self._mutant.tree)
+            spec.loader = _Loader(fullname, spec.origin, self._mutant)
             return spec
         return None
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    def __init__(self, name: str, path: str, tree: ast.Module) -> None:
+    def __init__(self, name: str, path: str, mutant: Mutant) -> None:
         super().__init__(name, path)
-        self._tree = tree
+        self._mutant = mutant
 
     def get_code(self, fullname: str) -> CodeType:
-        return compile(self._tree, self.get_filename(fullname), "exec")
+        return compile(self._mutant.tree, self.get_filename(fullname), "exec")
 
 
-def run(mutant: Mutant | None, tests: Sequence[str], seconds: int) -> bool:
-    """Run tests in a process of their own; say whether they passed within so many seconds."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(seconds)  # its default action ends the process
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        for stream in (1, 2):
-            os.dup2(quiet, stream)
-        if mutant is not None:
-            sys.meta_path.insert(0, _Finder(mutant))
-        where = [str(ROOT / "tests" / test) for test in tests]
-        code = pytest.main(
-            ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", *where]
+class _Only:
+    """Lets pytest run some tests in this order, and no others."""
+
+    def __init__(self, tests: Sequence[str]) -> None:
+        self._order = {test: number for number, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep what is wanted."""
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self._order),
+            key=lambda item: self._order[item.nodeid],
         )
-        os._exit(0 if code == 0 else 1)
-    return os.waitpid(child, 0)[1] == 0
 
 
-def survives(mutant: Mutant, limits: dict[tuple[str, ...], int]) -> bool:
-    """Say whether neither the tests of its module nor the laws notice a mutant."""
-    return all(run(mutant, tests, limits[tests]) for tests in SUITES[mutant.module])
+def alive_afresh(mutant: Mutant, tests: Sequence[Test]) -> bool:
+    """Whether these tests pass in a process of their own that imports the mutant."""
+
+    def verdict() -> bool:
+        sys.meta_path.insert(0, _Finder(mutant))
+        files = dict.fromkeys(test.name.partition("::")[0] for test in tests)
+        where = [str(ROOT / file) for file in files]
+        only = _Only([test.name for test in tests])
+        return pytest.main(["-x", *warm.OPTIONS, *where], plugins=[only]) == 0
+
+    return warm.answer(verdict, otherwise=False, seconds=warm.patience(tests))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A mutant, the tests that were asked about it, and whether they let it live."""
+
+    mutant: Mutant
+    tests: Sequence[Test]
+    alive: bool
+
+
+def reaching(mutant: Mutant, reaches: Sequence[Reach], seconds: float) -> list[Test]:
+    """Return the tests to ask: those about the module first, then the quickest, for so long."""
+    own = tuple(f"tests/{name}" for name in SUITES[mutant.module])
+    is_own = {each.test.name: each.test.name.startswith(own) for each in reaches}
+    found = [each.test for each in reaches if _reaches(each, mutant, is_own=is_own[each.test.name])]
+    found.sort(key=lambda test: (not is_own[test.name], test.seconds))
+    chosen: list[Test] = []
+    for test in found:
+        if (seconds := seconds - test.seconds) < 0 and chosen:
+            break
+        chosen.append(test)
+    return chosen
+
+
+def _reaches(reach: Reach, mutant: Mutant, *, is_own: bool) -> bool:
+    lines = reach.lines[mutant.module]
+    if mutant.statement:
+        return mutant.statement in lines
+    return is_own or bool(lines)  # what is made at import can be looked at without a call
+
+
+def asked(
+    chosen: Sequence[Mutant], seconds: float, tests: Sequence[str], *, twice: bool
+) -> Iterator[Asked]:
+    """Ask these tests about each mutant; what runs at import, afresh, and `twice` what they let live."""
+
+    def use(session: Warm) -> Iterator[Asked]:
+        for mutant in chosen:
+            tests = reaching(mutant, session.reaches, seconds)
+            alive = not tests or not mutant.statement or session.alive(mutant, tests)
+            yield Asked(mutant, tests, alive)
+
+    modules = sorted({mutant.module for mutant in chosen})
+    for each in warm.session([str(ROOT / "tests" / name) for name in tests], modules, use):
+        is_open = each.alive and each.tests and (twice or not each.mutant.statement)
+        if is_open and not alive_afresh(each.mutant, each.tests):
+            yield Asked(each.mutant, each.tests, alive=False)
+        else:
+            yield each
+
+
+def verdicts(chosen: Sequence[Mutant], seconds: float, near: Sequence[str]) -> Iterator[Asked]:
+    """Ask the tests that are about the modules, and then all of them about what those let live."""
+    left = []
+    for each in asked(chosen, seconds, [*map(path, near)], twice=False):
+        if each.alive:
+            left.append(each.mutant)
+        else:
+            yield each
+    if left:
+        yield from asked(left, seconds, ASKED, twice=True)
+
+
+def explained() -> set[tuple[str, str, str]]:
+    """Return the mutants that change nothing that anybody could notice."""
+    rows = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
+    return {(row["module"], row["where"], row["what"]) for row in rows}
 
 
 def main() -> int:
-    """Read the arguments, try a sample, print the score; exit with 1 when the code itself fails."""
+    """Read the arguments, try a sample, print the score."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", default=list(SUITES))
-    parser.add_argument("--sample", type=int, default=250)
+    parser.add_argument("--sample", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument("--seconds", type=float, default=20.0)
     given = parser.parse_args()
     for library in LIBRARIES:
         importlib.import_module(library)
-    limits: dict[tuple[str, ...], int] = {}
-    for tests in dict.fromkeys(tests for name in given.modules for tests in SUITES[name]):
-        start = time.monotonic()
-        if not run(None, tests, 600):
-            print(f"the tests fail on the code as it is: {' '.join(tests)}", file=sys.stderr)
-            return 1
-        limits[tests] = 20 + 5 * round(time.monotonic() - start)
-    every = [mutant for name in given.modules for mutant in mutants(name, parsed(name))]
+    every = [mutant for name in given.modules for mutant in mutants.mutants(name)]
     chosen = Random(given.seed).sample(every, min(given.sample, len(every)))
-    report(chosen, limits, len(every), time.monotonic() + given.minutes * 60)
+    known = explained()
+    other = [each for each in chosen if (each.module, each.where, each.what) not in known]
+    near = sorted({test for name in given.modules for test in SUITES[name]})
+    report(verdicts(other, given.seconds, near))
+    print(f"{len(chosen) - len(other)} more are equivalent; there are {len(every)} mutants in all")
     return 0
 
 
-def parsed(module: str) -> ast.Module:
-    """Return the source of a module, parsed; the module is not imported."""
-    path = ROOT.joinpath(*module.split("."))
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return ast.parse(file.read_text())
+def path(test: str) -> str:
+    """Return where a test of SUITES is, below tests/."""
+    return test if (ROOT / "tests" / test).is_dir() else f"{test}.py"
 
 
-def report(
-    chosen: Sequence[Mutant], limits: dict[tuple[str, ...], int], total: int, end: float
-) -> None:
-    """Try the mutants until the time is up; print the survivors and the score of each module."""
-    tried: dict[str, list[bool]] = {}
-    for mutant in chosen:
-        if time.monotonic() > end:
-            print("the time is up")
-            break
-        alive = survives(mutant, limits)
-        tried.setdefault(mutant.module, []).append(not alive)
-        if alive:
-            print(
-                f"SURVIVED {mutant.module}:{mutant.line}: {mutant.was} -> {mutant.now}", flush=True
-            )
-    for module, killed in sorted(tried.items()):
-        print(f"{module}: {sum(killed)} of {len(killed)} killed")
-    number = sum(map(len, tried.values()))
-    score = sum(map(sum, tried.values()))
-    print(f"all: {score} of {number} killed; {total} mutants in all")
+def report(found: Iterable[Asked]) -> None:
+    """Print the survivors as they come, and the score of each module."""
+    tried: Counter[str] = Counter()
+    killed: Counter[str] = Counter()
+    for each in found:
+        mutant = each.mutant
+        tried[mutant.module] += 1
+        killed[mutant.module] += not each.alive
+        if each.alive:
+            where = f"{mutant.module}:{mutant.line} {mutant.where}"
+            print(f"SURVIVED {where}: {mutant.what} ({len(each.tests)} tests)", flush=True)
+        if sys.stderr.isatty():
+            print(f"\r{tried.total()}", end="", file=sys.stderr, flush=True)
+    for module, number in sorted(tried.items()):
+        print(f"{module}: {killed[module]} of {number} killed")
+    print(f"all: {killed.total()} of {tried.total()} killed")
 
 
 if __name__ == "__main__":
