@@ -137,11 +137,9 @@ def make(
 def running_servers(place: Path) -> Iterator[str]:
     """Run the servers, ready to be asked for at a socket, as they are behind a real Teleport."""
     with subprocess.Popen(
-        [sys.executable, HERE / "server.py", "--listen", place], stdout=subprocess.PIPE, text=True
-    ) as servers:
+        [sys.executable, HERE / "server.py", "--listen", place],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as servers:  # fmt: skip
         assert servers.stdout
         assert servers.stdout.readline() == "listening\n"
-        try:
-            yield str(place)
-        finally:
-            servers.kill()
+        yield str(place)  # when stdin is closed, here or because we are killed, they end

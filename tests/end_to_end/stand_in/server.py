@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -45,14 +46,17 @@ def serve(name: str, identity: str) -> None:
 
 
 def listen(place: str) -> None:
-    """Serve each who asks at this socket in a process of its own, and say when one may ask."""
+    """Serve each who asks at this socket in a process of its own, until our stdin is closed.
+
+    One may ask as soon as it says so.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those processes
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(place)
         door.listen()
         sys.stdout.write("listening\n")
         sys.stdout.flush()
-        while True:
+        while sys.stdin not in select.select([door, sys.stdin], [], [])[0]:
             asking, _ = door.accept()
             with asking:
                 if os.fork() == 0:
