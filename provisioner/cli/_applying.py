@@ -12,7 +12,7 @@ import click
 from provisioner import workflow
 from provisioner.change import Plan
 from provisioner.cli._approval import Approval
-from provisioner.cli._base import Reach
+from provisioner.cli._reach import Reach
 from provisioner.cli._reporting import reporting
 from provisioner.cli._teller import Teller
 from provisioner.cluster.port import WritableCluster

@@ -15,7 +15,7 @@ import click
 from provisioner.applying.judge import MAX_DELETE_SHARE, MAX_DELETES, Limits
 from provisioner.applying.lifeline import RunsAs
 from provisioner.cli._approval import Approval
-from provisioner.cli._base import Reach
+from provisioner.cli._reach import Reach
 from provisioner.doctor import certificate
 from provisioner.errors import FileError
 from provisioner.system import files

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from provisioner import scenes, workflow
-from provisioner.cli import _base
+from provisioner.cli import _base, _reach
 from provisioner.planning.impact import Inventory
 from provisioner.rbac.inquiry import Scene
 from provisioner.text import terminal
@@ -35,7 +35,7 @@ class Look:
     site: Path
     given: bool
     live: bool
-    reach: _base.Reach
+    reach: _reach.Reach
     templates: Path | None
     color: str
 
@@ -79,7 +79,7 @@ def looking(function: Callable[..., int]) -> Callable[..., int]:
     def with_look(
         site: Path | None,
         live: bool,
-        reach: _base.Reach,
+        reach: _reach.Reach,
         templates: Path | None,
         color: str,
         **rest: Any,
@@ -92,7 +92,7 @@ def looking(function: Callable[..., int]) -> Callable[..., int]:
     for option in (
         _base.color_option,
         _base.templates_option,
-        _base.cluster_options,
+        _reach.cluster_options,
         click.option("--live", is_flag=True, help=_LIVE),
         click.argument(
             "site", type=click.Path(path_type=Path), required=False, envvar="PROVISION_SITE"

@@ -14,7 +14,7 @@ import click
 
 from provisioner import workflow
 from provisioner.change import Key, Op, Plan
-from provisioner.cli import _base
+from provisioner.cli import _base, _reach
 from provisioner.errors import ProvisionError, Refused, SiteError, Stale
 from provisioner.report import plan_text, plans
 from provisioner.templating.templates import Templates
@@ -54,7 +54,7 @@ class Manner:
 
 def make(
     sites: Sequence[Path],
-    reach: _base.Reach,
+    reach: _reach.Reach,
     templates: Templates,
     *,
     prune: bool,
@@ -162,7 +162,7 @@ FORMATS: Final[Mapping[str, Callable[[Found, Manner], str]]] = {
 
 def _plan(
     file: Path,
-    reach: _base.Reach,
+    reach: _reach.Reach,
     templates: Templates,
     *,
     prune: bool,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from provisioner import scenes
-from provisioner.cli import _base
+from provisioner.cli import _base, _reach
 from provisioner.cli._teller import Teller
 from provisioner.cli._telling import telling_options
 from provisioner.events import Progress
@@ -108,7 +108,7 @@ class Roles:
     """Whose roles drift is joined to: those of the site, or with --live those of a cluster."""
 
     live: bool
-    reach: _base.Reach
+    reach: _reach.Reach
 
     def scene(self, prepared: Prepared) -> Scene:
         """Return who may call what. Raises WrongVersion, ClusterError, FileError."""
@@ -119,7 +119,7 @@ class Roles:
 
 
 _LIVE_OPTIONS: Final = (
-    *_base.CLUSTER_OPTIONS[1:],
+    *_reach.CLUSTER_OPTIONS[1:],
     click.option(
         "--tctl-identity", envvar="PROVISION_IDENTITY",
         help="Identity file for tctl; needs --auth-server.",
@@ -143,7 +143,7 @@ def joining(function: Callable[..., int]) -> Callable[..., int]:
         tctl_identity: str | None,
         **rest: Any,
     ) -> int:
-        reach = _base.Reach(cluster, tctl, auth_server, tctl_identity)
+        reach = _reach.Reach(cluster, tctl, auth_server, tctl_identity)
         return function(roles=Roles(live, reach), **rest)
 
     for option in _LIVE_OPTIONS:

@@ -13,7 +13,7 @@ import click
 from provisioner import workflow
 from provisioner.applying.judge import Limits, judge
 from provisioner.change import Adoption, Key
-from provisioner.cli import _base
+from provisioner.cli import _base, _reach
 from provisioner.cli._applying import Applying
 from provisioner.cli._approval import Approval, digest
 from provisioner.cli._exposure import require_closed
@@ -45,17 +45,17 @@ _KEY: Final = re.compile(rf"(?:{'|'.join(KINDS)})/[^/]+")
     help="Adopt only by the plan with this digest; else exit 4.",
 )
 @limits_options
-@_base.cas_option
+@_reach.cas_option
 @report_option
 @lock_option
-@_base.cluster_options
+@_reach.cluster_options
 @_base.templates_option
 @_base.color_option
 def command(
     words: tuple[str, ...], everything: bool, from_site: str | None,
     yes: bool, dry_run: bool, layout: str, expect: str | None, cas: bool, lock_wait: float,
     report: Path | None, limits: Limits,
-    reach: _base.Reach,
+    reach: _reach.Reach,
     templates: Path | None, color: str,
 ) -> int:  # fmt: skip
     """Mark live resources as belonging to SITE, which must name them, and change nothing else.
@@ -79,7 +79,7 @@ def command(
         if layout == "json":
             click.echo(plan_json.as_json(plan, datetime.now(UTC)))
         else:
-            click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
+            click.echo(plan_text.text(plan, paint, _reach.again(reach, templates)))
         approval = Approval(expect=expect)
         judge(plan, complete(limits, approval, reach))
         if writable:

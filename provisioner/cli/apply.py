@@ -9,7 +9,7 @@ import click
 from provisioner import workflow
 from provisioner.applying.judge import Limits, judge
 from provisioner.change import Key
-from provisioner.cli import _base
+from provisioner.cli import _base, _reach
 from provisioner.cli._applying import Applying
 from provisioner.cli._approval import Approval, approval_options
 from provisioner.cli._exposure import require_closed
@@ -31,17 +31,17 @@ from provisioner.system import outdir
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False),
     help="Also write what `render` writes.",
 )  # fmt: skip
-@_base.cas_option
+@_reach.cas_option
 @report_option
 @lock_option
-@_base.cluster_options
+@_reach.cluster_options
 @_base.templates_option
 @_base.color_option
 def command(
     site: Path, yes: bool, prune: bool, only: tuple[Key, ...], output: Path | None,
     report: Path | None, cas: bool, lock_wait: float,
     approval: Approval, limits: Limits,
-    reach: _base.Reach,
+    reach: _reach.Reach,
     templates: Path | None, color: str,
 ) -> int:  # fmt: skip
     """Bring the live cluster to SITE: plan, judge, ask, apply in order, read back."""
@@ -52,7 +52,7 @@ def command(
     with in_turn(prepared, live, lock_wait, reach.teller):
         with reach.teller as telling:
             plan = workflow.make_plan(prepared, live, prune=prune, only=only, tell=telling.hear)
-        click.echo(plan_text.text(plan, paint, _base.again(reach, templates)))
+        click.echo(plan_text.text(plan, paint, _reach.again(reach, templates)))
         judge(plan, complete(limits, approval, reach))
         approval.tell(plan)
         reviewed = not yes or not plan.changes or approval.is_given

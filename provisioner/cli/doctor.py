@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from provisioner import workflow
-from provisioner.cli import _base, _machine
+from provisioner.cli import _base, _machine, _reach
 from provisioner.doctor import machine
 from provisioner.doctor.diagnosis import Diagnosis
 from provisioner.doctor.workstation import examine
@@ -22,12 +22,12 @@ from provisioner.machine.bundle import Bundle
 @click.option("--bot", metavar="NAME", help="Look at this machine, as one of this bot.")
 @_machine.from_option
 @click.option("--user", metavar="USER", help="With --bot: who runs the MCP clients; else you.")
-@_base.cluster_options
+@_reach.cluster_options
 @_base.templates_option
 @_base.color_option
 def command(
     site: Path | None, bot: str | None, directory: Path | None, user: str | None,
-    reach: _base.Reach, templates: Path | None, color: str,
+    reach: _reach.Reach, templates: Path | None, color: str,
 ) -> int:  # fmt: skip
     """Look at tctl, the cluster, their versions and what may be read; SITE adds its own needs.
 
@@ -50,7 +50,7 @@ def command(
     return 1 if ill else 0
 
 
-def _workstation(site: Path | None, reach: _base.Reach) -> Iterator[Diagnosis]:
+def _workstation(site: Path | None, reach: _reach.Reach) -> Iterator[Diagnosis]:
     checked = workflow.check(site) if site else None
     if checked and checked.site is None:
         raise SiteError(checked.problems)

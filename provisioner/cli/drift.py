@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from provisioner.change import Plan
-from provisioner.cli import _base, _plans
+from provisioner.cli import _base, _plans, _reach
 from provisioner.errors import ProvisionError, SiteError
 from provisioner.report import drift, plan_json
 from provisioner.system import files
@@ -27,12 +27,12 @@ DIFFERS: Final = 2
     "--summary", type=click.Path(path_type=Path, dir_okay=False),
     help="Also write it as Markdown to a file, for the summary of a job.",
 )  # fmt: skip
-@_base.cluster_options
+@_reach.cluster_options
 @_base.templates_option
 @_base.color_option
 def command(
     sites: tuple[Path, ...], layout: str, summary: Path | None,
-    reach: _base.Reach,
+    reach: _reach.Reach,
     templates: Path | None, color: str,
 ) -> int:  # fmt: skip
     """Say what was changed in the cluster by another hand since the last apply: exit code 2.

@@ -14,7 +14,7 @@ import click
 from provisioner import workflow
 from provisioner.applying.gate import gate
 from provisioner.change import ClusterInfo, Key
-from provisioner.cli import _base
+from provisioner.cli import _base, _reach
 from provisioner.cluster.port import Cluster, Scope
 from provisioner.cluster.resource import Resource, resource
 from provisioner.errors import SiteError
@@ -40,11 +40,11 @@ _NEW: Final = Path("site.yaml")
 @click.option("--dry-run", is_flag=True, help="Show what would be written there, as a diff.")
 @click.option("--site", "name", help="The name of a new site.  [default: the cluster's]")
 @click.option("--proxy", metavar="HOST:PORT", help="The cluster's address, for a new site.")
-@_base.cluster_options
+@_reach.cluster_options
 @_base.templates_option
 def command(
     words: tuple[str, ...], output: Path | None, dry_run: bool, name: str | None,
-    proxy: str | None, reach: _base.Reach, templates: Path | None,
+    proxy: str | None, reach: _reach.Reach, templates: Path | None,
 ) -> int:  # fmt: skip
     """Write roles, bots and MCP servers that live in the cluster into a site, to be adopted.
 
@@ -67,7 +67,7 @@ def command(
     for line in summary(made.written, left, choice.other_apps, target.site):
         _base.say(line)
     if output and made.written:
-        _say_next(made, target, _base.again(reach, templates))
+        _say_next(made, target, _reach.again(reach, templates))
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from provisioner.change import Key
-from provisioner.cli import _base, _plans
+from provisioner.cli import _base, _plans, _reach
 from provisioner.cli._approval import age
 from provisioner.system import files
 
@@ -35,14 +35,14 @@ from provisioner.system import files
     help="How old the snapshot of --cluster file:PATH may be; else exit 4.  [default: any age]",
 )  # fmt: skip
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
-@_base.cluster_options
+@_reach.cluster_options
 @_base.templates_option
 @_base.color_option
 def command(
     sites: tuple[Path, ...], prune: bool, only: tuple[Key, ...], layout: str,
     output: Path | None, summary: Path | None, whole_at: str, max_age: timedelta,
     detailed_exitcode: bool,
-    reach: _base.Reach,
+    reach: _reach.Reach,
     templates: Path | None, color: str,
 ) -> int:  # fmt: skip
     """Show what it takes to bring the live cluster to SITE. Never writes to the cluster.
@@ -54,7 +54,7 @@ def command(
         raise click.UsageError("-o, --only and --format html take the plan of one SITE")
     loaded = _base.load_templates(templates)
     found = _plans.make(sites, reach, loaded, prune=prune, only=only, max_age=max_age)
-    manner = _plans.Manner(_base.paint(color), _base.again(reach, templates), loaded, whole_at)
+    manner = _plans.Manner(_base.paint(color), _reach.again(reach, templates), loaded, whole_at)
     if output is not None:
         files.write(output, _plans.as_json(found, manner).encode(errors="backslashreplace"))
     if summary is not None:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from provisioner import workflow
-from provisioner.cli import _base
+from provisioner.cli import _base, _reach
 from provisioner.cluster import snapshot
 from provisioner.cluster.port import Scope
 from provisioner.planning.reduction import reduced
@@ -28,13 +28,13 @@ from provisioner.text.terminal import visible
 @click.option(
     "--prune", is_flag=True, help="Record what a plan of SITE with --prune needs, tokens above all."
 )
-@_base.cluster_options
+@_reach.cluster_options
 @_base.templates_option
 def command(
     site: Path | None,
     output: Path,
     prune: bool,
-    reach: _base.Reach,
+    reach: _reach.Reach,
     templates: Path | None,
 ) -> int:  # fmt: skip
     """Record roles, bots, apps and what agents serve, so that a plan needs no credentials.

@@ -127,7 +127,7 @@ def without(role: dict[str, Any], kind: str, verb: str) -> dict[str, Any]:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("provisioner.cli._base.TCTL_PAUSES", (0.0,))
+    monkeypatch.setattr("provisioner.cli._reach.TCTL_PAUSES", (0.0,))
     return tmp_path
 
 

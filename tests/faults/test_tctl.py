@@ -109,7 +109,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         monkeypatch.setenv(f"FAKE_TCTL_{name}", str(tmp_path / file))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("provisioner.cli._base.TCTL_PAUSES", ())
+    monkeypatch.setattr("provisioner.cli._reach.TCTL_PAUSES", ())
     return World(tmp_path, monkeypatch)
 
 
@@ -255,7 +255,7 @@ def test_a_listing_that_misses_roles(world: World) -> None:
 def test_no_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tctl that hangs is ended when its time is up, with all that it started, and told so."""
     options = _base.TctlOptions(path=str(FAKE), timeout=1.0, per_document=0.0)
-    monkeypatch.setattr("provisioner.cli._base.TctlOptions", lambda **_: options)
+    monkeypatch.setattr("provisioner.cluster.tctl.TctlOptions", lambda **_: options)
     ran = world.apply(HANG="get!")
     assert (ran.code, world.wrote) == (1, False)
     assert "no answer within" in ran.err

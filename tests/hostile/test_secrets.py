@@ -161,7 +161,7 @@ def test_every_command_is_audited() -> None:
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work where secrets are in the cluster, in files of the machine and in the environment."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("provisioner.cli._base.TCTL_PAUSES", (0.0,))
+    monkeypatch.setattr("provisioner.cli._reach.TCTL_PAUSES", (0.0,))
     key = base64.b64encode(f"{MARK}key".encode()).decode()
     (tmp_path / "id").mkdir()
     (tmp_path / "id/identity").write_text(IDENTITY.replace("bm90IGEga2V5", f"{MARK}{key}"))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from provisioner.applying.lifeline import RunsAs
-from provisioner.cli._base import Reach
 from provisioner.cli._limits import runs_as
+from provisioner.cli._reach import Reach
 from tests.machines import IDENTITY
 from tests.unit.cli.conftest import SITE, Run
 from tests.unit.cli.test_apply import live

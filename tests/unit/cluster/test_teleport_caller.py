@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from provisioner.change import Key
-from provisioner.cli._base import Reach
+from provisioner.cli._reach import Reach
 from provisioner.cluster.local import create
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.cluster.port import Scope, Verb, Write
