@@ -20,6 +20,15 @@ FAKE: Final = ROOT / "tests" / "fake_tctl" / "tctl"
 PROVISION: Final = (sys.executable, "-m", "provisioner")
 
 
+_STARTER: Final = """
+import json, os, sys
+_, status, used = os.wait4(os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ), 0)
+told = [used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)]
+os.write(int(sys.argv[1]), json.dumps(told).encode())
+"""
+"""Starts a command from a small process: Linux counts what starts a program into its peak memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What one process took, its children included: seconds, MB of the largest, and what it said."""
@@ -35,26 +44,24 @@ def run(
     command: Sequence[str | Path], cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Usage:
     """Run a command to its end and return what it took."""
+    reading, writing = os.pipe()
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [str(part) for part in command],
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", _STARTER, str(writing), *map(str, command)],
         cwd=cwd,
         env={**_environment(), **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        pass_fds=(writing,),
         text=True,
+        check=True,
     )
-    output = process.stdout.read() if process.stdout else ""
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Usage(
-        cpu=used.ru_utime + used.ru_stime,
-        wall=time.perf_counter() - start,
-        megabytes=used.ru_maxrss / 1024,
-        exit_code=process.returncode,
-        output=output,
-    )
+    wall = time.perf_counter() - start
+    with os.fdopen(reading) as told:
+        os.close(writing)
+        cpu, megabytes, exit_code = json.load(told)
+    return Usage(cpu, wall, megabytes, exit_code, ran.stdout)
 
 
 def _environment() -> dict[str, str]:
