@@ -37,7 +37,7 @@ test-heavy: $(READY)
 	$(BIN)/pytest -n auto -m heavy
 	PROVISION_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto tests/property/test_merge.py tests/property/test_splice.py tests/property/test_yamledit.py
 
-# The MCP clients themselves, from their registries: about 2.4 GB, and a quarter of an hour. Writes
+# The MCP clients themselves, from their registries: about 2.4 GB, and half an hour. Writes
 # into docs/clients.md with which releases it passed.
 test-clients: $(READY)
 	$(BIN)/pytest tests/end_to_end/clients --clients $(CLIENTS) --rewrite-golden
