@@ -381,6 +381,8 @@ def test_known_tools_keep_the_order_of_the_server() -> None:
         (bot(READS), "*_file", "read_file"),
         (bot(ALL_DEV, NO_DELETE), "delete_*", None),
         (bot(ALL_DEV, NO_DELETE), "d*", "d"),
+        (bot(READS, role("w", {"env": "dev"}, ["write_*"])), "write_*", "write_"),
+        (bot(READS, role("w", {"env": "prod"}, ["write_*"])), "write_*", None),
         (bot(), "*", None),
         (bot(role("r", {"env": "prod"}, ["*"])), "*", None),
         (bot(ALL_DEV, role("d", deny={"app_labels": {"*": "*"}})), "*", None),
@@ -549,11 +551,21 @@ def test_difference_states_its_domain() -> None:
 def test_difference_is_in_order() -> None:
     """Rows come by bot, server and name, whatever the order of the worlds."""
     bots = tuple(Identity(name, (EVERYWHERE,)) for name in "gcafebd")
-    servers = tuple(Server(name, {}, ("z", "a")) for name in "yx")
+    servers = tuple(Server(name, {}, ("z", "a")) for name in "yxzwv")
     gained = difference(World((), ()), World(bots, servers)).gained
     assert [(row.bot, row.server, row.name) for row in gained] == [
-        (name, server, tool) for name in "abcdefg" for server in "xy" for tool in ("", "a", "z")
+        (name, server, tool) for name in "abcdefg" for server in "vwxyz" for tool in ("", "a", "z")
     ]
+
+
+def test_a_role_with_traits_is_each_bots_own() -> None:
+    """What a role with a trait in it gives to one bot, it does not give to the next."""
+    shared = role("r", {"env": "dev"}, ["{{internal.mcp_tools}}"])
+    one = Identity("one", (shared,), {"mcp_tools": ("read_*",)})
+    two = Identity("two", (shared,), {"mcp_tools": ("write_*",)})
+    found = matrix(World((one, two), (DEV,)))
+    assert found.tools("one", "dev") == ("read_file",)
+    assert found.tools("two", "dev") == ("write_file",)
 
 
 def test_a_server_with_one_tool() -> None:

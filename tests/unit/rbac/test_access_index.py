@@ -41,6 +41,7 @@ def test_equal_sets_have_one_number() -> None:
         ({"app_labels": {"env": "d*", "team": "b"}}, {2}),
         ({"app_labels": {"env": "^[$", "team": "b"}}, {2}),
         ({"app_labels": {"env": "d*"}}, None),
+        ({"app_labels": {"env": ["dev", "p*"]}}, None),
         ({"app_labels": {"env": "^[$"}}, None),
         ({"app_labels": {"*": "*"}}, None),
         ({"app_labels": {"*": "dev"}}, None),

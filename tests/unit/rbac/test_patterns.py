@@ -59,6 +59,8 @@ MATCHES = [
     ("get_.*", "get_.x", True),
     ("get_.*", "get_x", False),
     ("é*", "éa", True),
+    ("a*\nb", "ax\nb", True),
+    ("a*\nb", "a\n\nb", False),
     # regular expressions: exactly from ^ to $, read by RE2 as they stand
     ("^(get|list).*$", "list_files", True),
     ("^(get|list).*$", "delete", False),

@@ -134,3 +134,8 @@ def test_case_within_ascii() -> None:
     assert isinstance(only(regex.parse("(?i)[a-\x7f]")), Chars)
     with pytest.raises(Undecided):
         regex.parse("(?i)[a-\x80]")
+
+
+def test_every_character() -> None:
+    """A name can hold all characters of Unicode, and surrogates are none."""
+    assert only(regex.parse("(?s).")) == Chars(((0, 0xD7FF), (0xE000, 0x10FFFF)))
