@@ -572,6 +572,8 @@ def test_a_server_with_one_tool() -> None:
     """The only tool of all is a row, as is each of many."""
     found = matrix(World((bot(ALL_DEV),), (Server("s", {"env": "dev"}, ("only",)),)))
     assert [(row.kind, row.name) for row in found.rows()] == [("session", ""), ("tool", "only")]
+    (spot,) = found.spots()
+    assert [(grant.role, grant.tools) for grant in spot.grants] == [("all-dev", ("only",))]
 
 
 def test_difference_gives_an_example() -> None:

@@ -250,6 +250,15 @@ def test_overlap(one: str, other: str, name: str | None) -> None:
     assert overlap(*compiled(one, other)) == Answer(value=name is not None, name=name)
 
 
+@pytest.mark.parametrize("edge", [r"\b", r"\B"])
+def test_word_edges_are_those_of_re2(edge: str) -> None:
+    """Which characters make a word is the same where names are searched for as where they are matched."""
+    after = compile_pattern(f"^a{edge}.$")
+    for code in (*range(128), 0xE9):
+        only = compile_pattern(f"^a[\\x{{{code:x}}}]$")
+        assert overlap(after, only).value is after.matches(f"a{chr(code)}"), code
+
+
 @pytest.mark.parametrize(
     ("wide", "narrow", "missed"),
     [
@@ -390,8 +399,18 @@ def test_traps(text: str, expected: tuple[str, ...]) -> None:
         ("^a*$", ""),
         (r"^\pL$", ""),
         ("^$", ""),
+        ("^*abc$", ""),
+        ("^?abc$", ""),
+        ("^^abc$", ""),
     ],
 )
 def test_common_prefix(text: str, prefix: str) -> None:
     """The prefix is what every match is known to begin with."""
     assert common_prefix(compile_pattern(text)) == prefix
+
+
+def test_re2_says_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    """What cannot be compiled is told by us, and not by a line that RE2 writes to stderr."""
+    with pytest.raises(PatternError):
+        compile_pattern("^[never closed$")
+    assert capfd.readouterr() == ("", "")
