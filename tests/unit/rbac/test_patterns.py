@@ -294,6 +294,11 @@ def test_find_combines_groups_and_exceptions() -> None:
     assert find([asked, allow], compiled("write_*", "read_*")) == Answer(value=False)
 
 
+def test_the_example_is_the_same_every_time() -> None:
+    """Of several simple examples the first by name is shown, however sets are ordered."""
+    assert find([compiled("g*", "c*", "b*", "f*", "e*", "d*")]).name == "b"
+
+
 def test_find_with_nothing_to_choose_from() -> None:
     """An empty group matches nothing; no group at all asks for any name."""
     assert find([compiled("*"), ()]).value is False
