@@ -29,7 +29,7 @@ _SIMPLE: Final = re.compile(
     [ \t]*+(?:\#[^\n]*+)?(?:\r?\n|\Z)""",
     re.VERBOSE,
 )
-_BARE_HEADER: Final = re.compile(r"[ \t]*+\[([A-Za-z0-9_.-]++)\]")
+_BARE: Final = re.compile(r"[ \t]*+(?:\[([A-Za-z0-9_.-]++)\]|([A-Za-z0-9_.-]++)[ \t]*+=0)")
 _WHERE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _encode: Final = json.JSONEncoder(sort_keys=True, default=repr).encode
 
@@ -104,8 +104,8 @@ def _statement(text: str, at: int) -> Line | None:
 
 def names(statement: str) -> Path:
     """Return the keys of a header, or of a key with a value that is not a table."""
-    if found := _BARE_HEADER.fullmatch(statement):
-        return tuple(found[1].split("."))
+    if found := _BARE.fullmatch(statement):
+        return tuple((found[1] or found[2]).split("."))
     names: list[str] = []
     value: Plain = tomllib.loads(statement)
     while isinstance(value, dict) and value:
