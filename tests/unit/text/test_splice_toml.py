@@ -10,6 +10,7 @@ import pytest
 
 from provisioner.errors import Place
 from provisioner.text.splice import SpliceError, Trace, toml
+from provisioner.text.splice._base.toml_reading import Reading
 
 OURS = ("mcp_servers", "ours")
 VALUE = {"command": "tsh", "args": ["mcp", "connect"], "startup_timeout_sec": 30}
@@ -269,6 +270,13 @@ def test_a_long_text_says_what_a_short_one_says(head: str) -> None:
     after = toml.put(text, ("long", "t7"), {"a": 8})
     assert after == text.replace("[long.t7]\na = 7\n", "[long.t7]\na = 8\n")
     assert toml.remove(after, ("long", "t7")) == text.replace("[long.t7]\na = 7\n", "")
+
+
+def test_a_large_table_is_read_once() -> None:
+    """What is on the way to many paths, and most of the text, is not read again for each of them."""
+    reading = Reading("[long]\n" + "".join(f"k{number} = {number}\n" for number in range(9_000)))
+    assert reading.value(("long", "a")) is reading.value(("long", "b")) is reading.value()
+    assert len(reading.value(("other",))) == 0
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ from provisioner.values import Plain
 WHOLE: Final = 1 << 16
 """Up to how many characters a text is read from the first to the last, and again after an edit."""
 
+_PART: Final = 8
+"""What is a larger part of a text than one of so many is not read by itself for each path."""
+
 
 class Reading(Source):
     """A text, what it says, and where its tables stand. Raises SpliceError where it is not TOML."""
@@ -44,7 +47,9 @@ class Reading(Source):
         if self._plain is None:
             return self._values[()]
         if path not in self._values:
-            self._values[path] = tomllib.loads(self._near(path))
+            near = self._near(path)
+            is_part = len(near) * _PART < len(self.text) or not path
+            self._values[path] = tomllib.loads(near) if is_part else self.value()
         return self._values[path]
 
     def far_from(self, edits: Sequence[Edit], paths: Iterable[Path]) -> list[Edit]:
