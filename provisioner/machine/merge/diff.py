@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
+from provisioner.text.splice import NEVER
 from provisioner.text.terminal import visible
 
 _HIDDEN: Final = "***"
@@ -18,7 +19,7 @@ _AROUND: Final = 40
 _TEXT: Final = r'"(?:[^"\\]|\\.)*+" | \'(?:[^\']|\'\')*+\''
 # What may stand before the key of a line, the key, and its colon or equals sign.
 _LEAD: Final = re.compile(
-    rf"""\s*+(?:-\s++)*+
+    rf"""\s*+(?:-\s++|{NEVER})*+
     (?: (?:{_TEXT})[ \t]*+(?: : | =(?=\s*[^\s=]) )
       | [\w.-]++[ \t]*+(?: :(?=\s|\Z) | =(?=\s*[^\s=]) ) )""",
     re.VERBOSE,

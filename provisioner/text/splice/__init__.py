@@ -8,6 +8,7 @@ trace gives the original text. `put_all` and `remove_all` do so for several entr
 from __future__ import annotations
 
 from provisioner.text.splice._base import (
+    NEVER,
     Edit,
     Group,
     Path,
@@ -25,6 +26,7 @@ from provisioner.text.splice._base import (
 )
 
 __all__ = [
+    "NEVER",
     "Edit",
     "Group",
     "Path",

@@ -13,6 +13,7 @@ from typing import Final
 
 from provisioner.text.scalars import JSON
 from provisioner.text.splice._base import (
+    NEVER,
     Edit,
     Group,
     Path,
@@ -33,7 +34,7 @@ __all__ = ["Features", "features", "get", "put", "put_all", "remove", "remove_al
 _NAMES: Final = {"{": "an object", "[": "a list", "": "a single value"}
 _EMPTY: Final = {"{": "{}", "[": "[]"}
 _BY_HAND: Final = "nothing was changed; make the change by hand"
-_LINE_BEGIN: Final = re.compile(r'[ \t]*+(?:"(?:[^"\\]|\\.)*+"[ \t]*+:[ \t]*+)?+')
+_LINE_BEGIN: Final = re.compile(rf'[ \t]*+(?:"(?:[^"\\]|\\.)*+"[ \t]*+:[ \t]*+|{NEVER})?+')
 
 
 def features(text: str) -> Features:

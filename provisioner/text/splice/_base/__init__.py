@@ -15,6 +15,13 @@ from provisioner.errors import Place, ProvisionError
 
 BOM: Final = "\ufeff"
 MAX_DEPTH: Final = 100
+
+NEVER: Final = "(?!)"
+"""The last alternative of a possessive group that can fail after its first character.
+
+Before 3.11.5 Python goes on where the last try of such a group broke off, not where it began; what
+fails at once takes it back. Debian 12 has 3.11.2. Source: https://github.com/python/cpython/issues/106052
+"""
 _SHOWN: Final = 200
 
 # An excerpt shows the keys of a line and blanks the rest: other people's files hold their tokens.

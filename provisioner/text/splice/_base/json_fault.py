@@ -6,19 +6,20 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from provisioner.text.splice._base import MAX_DEPTH, SpliceError, failure
+from provisioner.text.splice._base import MAX_DEPTH, NEVER, SpliceError, failure
 
 COMMENT: Final = re.compile(r"//[^\n\r\u2028\u2029]*+|/\*(?s:.*?)\*/")
-GAP: Final = rf"(?:[ \t\n\r]++|{COMMENT.pattern})*+"
+GAP: Final = rf"(?:[ \t\n\r]++|{COMMENT.pattern}|{NEVER})*+"
 CLOSING: Final = {"{": "}", "[": "]"}
 HINT: Final = "nothing was changed; mend the file and run it again"
 
 # White space and comments, then a string, a sign, a word or number, or something that is neither.
 _TOKEN: Final = re.compile(
     rf"""{GAP}
-    (?: ("[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{{4}})[^"\\\x00-\x1f]*+)*+")
+    (?: ("[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{{4}})[^"\\\x00-\x1f]*+|{NEVER})*+")
       | ([{{}}\[\]:,])
-      | ((?:true|false|null|-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+)(?![\w.+-]))
+      | ((?:true|false|null|-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++|{NEVER})?+
+          (?:[eE][+-]?+[0-9]++|{NEVER})?+)(?![\w.+-]))
       | ((?s:.))
       | \Z)""",
     re.VERBOSE,

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple, NoReturn
 
-from provisioner.text.splice._base import MAX_DEPTH, Path, Span, failure
+from provisioner.text.splice._base import MAX_DEPTH, NEVER, Path, Span, failure
 from provisioner.text.splice._base.json_fault import CLOSING, COMMENT, GAP, HINT, fault
 from provisioner.text.splice._base.proof import at, without
 from provisioner.values import Plain, is_mapping
@@ -24,7 +24,8 @@ _TEXT: Final = r'"(?:[^"\\]++|\\.)*+"'
 # All up to what only JSONC has, and that. Junk is a comma that follows no value, what is not closed,
 # and whatever else can only stand in a text that has a fault.
 _BEYOND: Final = re.compile(
-    rf"""(?P<strict>(?: [^"/,:\[{{]++ | {_TEXT} | [:\[{{](?!{GAP},) | ,(?!{GAP}[,}}\]]) | /(?![/*]) )*+)
+    rf"""(?P<strict>(?: [^"/,:\[{{]++ | {_TEXT} | [:\[{{](?!{GAP},) | ,(?!{GAP}[,}}\]]) | /(?![/*])
+      | {NEVER} )*+)
     (?: (?P<comment>{COMMENT.pattern}) | (?P<comma>,(?={GAP}[}}\]]))
       | (?P<junk>/\*(?s:.*+) | (?s:.){GAP},?+) | \Z )""",
     re.VERBOSE,

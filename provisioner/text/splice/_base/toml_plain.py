@@ -11,20 +11,21 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from provisioner.text.splice._base import Path
+from provisioner.text.splice._base import NEVER, Path
 from provisioner.text.splice._base.toml_text import Line, Table
 
 _CHAR: Final = r"[^\x00-\x08\x0a-\x1f\x7f"  # in texts and comments; what else is not in it follows
 _COMMENT: Final = rf"\#{_CHAR}]*+"
-_BLANK: Final = rf"(?:[ \t]*+(?:{_COMMENT})?\r?\n)*+"
-_GAP: Final = rf"(?:[ \t\n]|\r\n|{_COMMENT})*+"
-_SCALAR: Final = rf"""(?: "{_CHAR}"\\]*+(?:\\[bfnrt"\\]{_CHAR}"\\]*+)*+" | '{_CHAR}']*+'
+_BLANK: Final = rf"(?:[ \t]*+(?:{_COMMENT})?\r?\n|{NEVER})*+"
+_GAP: Final = rf"(?:[ \t\n]|\r\n|{_COMMENT}|{NEVER})*+"
+_SCALAR: Final = rf"""(?: "{_CHAR}"\\]*+(?:\\[bfnrt"\\]{_CHAR}"\\]*+|{NEVER})*+" | '{_CHAR}']*+'
     | true | false | [+-]?(?:0|[1-9][0-9]{{0,15}})(?:\.[0-9]{{1,15}})? )"""
 _STATEMENT: Final = re.compile(
     rf"""{_BLANK}(?P<line>[ \t]*+)
-    (?: \[(?P<header>[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+)\]
+    (?: \[(?P<header>[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++|{NEVER})*+)\]
       | (?P<key>[A-Za-z0-9_-]++)[ \t]*+(?P<equals>=)[ \t]*+
-        (?: {_SCALAR} | \[{_GAP}(?:{_SCALAR}{_GAP}(?:,{_GAP}{_SCALAR}{_GAP})*+(?:,{_GAP})?+)?+\] ) )
+        (?: {_SCALAR} | \[{_GAP}(?:{_SCALAR}{_GAP}(?:,{_GAP}{_SCALAR}{_GAP}|{NEVER})*+
+            (?:,{_GAP}|{NEVER})?+|{NEVER})?+\] ) )
     (?P<end>)[ \t]*+(?:{_COMMENT})?(?:\r?\n|\Z)""",
     re.VERBOSE,
 )

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from provisioner.text.splice._base import Path, collector_paused, failure
+from provisioner.text.splice._base import NEVER, Path, collector_paused, failure
 from provisioner.values import Plain
 
 HINT: Final = "nothing was changed; mend the file and run it again"
@@ -22,10 +22,10 @@ _PIECE: Final = re.compile(
 # After blank lines and comments: a header or a key with a short value, then nothing but a comment.
 _TEXT: Final = r'"(?:\\.|[^"\\\n])*+"(?!")'
 _SIMPLE: Final = re.compile(
-    rf"""(?:[ \t]*+(?:\#[^\n]*+)?\r?\n)*+
+    rf"""(?:[ \t]*+(?:\#[^\n]*+)?\r?\n|{NEVER})*+
     (?P<line>[ \t]*+)
     (?P<said> \[[\w.-]++\]
-      | [\w-]++[ \t]*+(?P<equals>=)[ \t]*+ (?: {_TEXT} | [\w.+:-]++ | \[(?:[\w,.+-]|[ \t]|{_TEXT})*+\] ) )
+      | [\w-]++[ \t]*+(?P<equals>=)[ \t]*+ (?: {_TEXT} | [\w.+:-]++ | \[(?:[\w,.+-]|[ \t]|{_TEXT}|{NEVER})*+\] ) )
     [ \t]*+(?:\#[^\n]*+)?(?:\r?\n|\Z)""",
     re.VERBOSE,
 )

@@ -18,6 +18,7 @@ from typing import Final
 
 import yaml
 
+from provisioner.text.splice import NEVER
 from provisioner.text.yamledit._base import FarEntry, Node
 from provisioner.text.yamledit._base.reader import HIDDEN_BREAK, MAX_DEPTH, read_all, read_entry
 
@@ -36,8 +37,8 @@ _DEEP: Final = re.compile(rf"[\[{{](?:[^\[\]{{}}]*+[\[{{]){{{MAX_DEPTH}}}")
 _KEY: Final = r"""(?:\w(?:[\w ./@+-]*[\w./@+-])?|"[^"\\\n]*"|'[^'\n]*')(?=:[ \r\n])"""
 _BLANK: Final = r"[ ]*+(?:\#[^\n]*+)?\r?\n"
 _DASH: Final = r"-(?=[ \r\n])"
-_FIRST: Final = re.compile(rf"(?:{_BLANK})*+(?P<indent>[ ]*+)(?P<sign>{_KEY}|{_DASH})")
-_START: Final = re.compile(rf"(?:(?:{_BLANK})*+---[ ]*+\r?\n)?+")
+_FIRST: Final = re.compile(rf"(?:{_BLANK}|{NEVER})*+(?P<indent>[ ]*+)(?P<sign>{_KEY}|{_DASH})")
+_START: Final = re.compile(rf"(?:(?:{_BLANK}|{NEVER})*+---[ ]*+\r?\n|{NEVER})?+")
 _HEAD: Final = re.compile(rf"[ ]*+{_KEY}:{_BLANK}")
 
 
