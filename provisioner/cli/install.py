@@ -32,7 +32,7 @@ _STYLES: Final = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}
 @click.argument("site", type=click.Path(path_type=Path), required=False)
 @_machine.from_option
 @click.option(
-    "--tbot", type=click.Path(path_type=Path, dir_okay=False),
+    "--tbot", type=click.Path(path_type=Path, dir_okay=False, readable=False),
     help="Merge the identity service into this tbot.yaml.",
 )  # fmt: skip
 @click.option(

@@ -278,6 +278,7 @@ class TestWithoutTheRight:
                 run(target(path))
         finally:
             path.parent.chmod(0o755)
+            path.chmod(0o644)
         assert caught.value.hint
         assert path.read_text() == THEIRS
         assert names(path.parent) == ["mcp.json"]
