@@ -49,7 +49,7 @@ test-browser: $(READY)
 	@command -v chromium chromium-browser google-chrome >/dev/null || { echo "Chromium is needed: apt-get install chromium" >&2; exit 1; }
 	$(BIN)/pytest -m browser
 
-# 100,000 spoiled inputs for each reader: half an hour of one processor. FUZZ=1000 is quicker.
+# 100,000 spoiled inputs for each reader: three hours of one processor, two of them for templates. FUZZ=1000 is quicker.
 fuzz: $(READY)
 	PROVISION_FUZZ=$(FUZZ) $(BIN)/pytest tests/fuzz
 
@@ -66,8 +66,8 @@ audit: $(READY)
 	$(AUDIT)/bin/pip-audit --strict --skip-editable --progress-spinner off \
 	  --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
-# Small changes to the code that decides, each of which a test should notice: a sample of 250, at
-# most 40 minutes of one processor. The score is in docs/testing.md.
+# Small changes to the code that decides, each of which a test should notice: a sample of 300, about ten
+# minutes of one processor. The score is in docs/testing.md.
 mutation: $(READY)
 	$(BIN)/python benchmarks/mutation.py
 

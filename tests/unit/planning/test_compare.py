@@ -41,7 +41,7 @@ def test_an_app_that_an_agent_brings_along(served: dict[str, Any], op: Op) -> No
     assert (line.op, str(line.key)) == (op, "app/files")
     if op is Op.CONFLICT:
         assert line.reason == "an agent serves an app of this name from its own configuration"
-        assert line.hint.startswith("take `app:` out of the site, or the app out of the agent")
+        assert line.hint.endswith("out of the site, or the app out of the agent's configuration")
 
 
 def test_an_app_of_ours_that_is_served() -> None:
