@@ -13,7 +13,7 @@ from provisioner.cluster.resource import applied_hash
 from provisioner.errors import Rejected, Unreachable
 from provisioner.events import Done, Event, Skipped, Started
 from provisioner.planning.plan import plan
-from tests.bodies import CLUSTER, OURS, bot, desired, live, role, token
+from tests.bodies import CLUSTER, OURS, app, bot, desired, live, role, token
 from tests.clusters import FaultyCluster
 
 NO = Rejected("the cluster does not like it")
@@ -114,6 +114,14 @@ def test_a_bot_that_never_held_a_role_does_not_keep_it() -> None:
     made = planned([bot(roles=[], max_session_ttl="3600s")], existing, prune=True)
     events = told(apply(made, FaultyCluster(existing, faults={"bot/ci": NO})))
     assert events[-1] == "done role/old"
+
+
+def test_only_a_role_is_kept_by_its_bots() -> None:
+    """A server goes although a bot failed that holds a role of the same name."""
+    existing = (role("gone", labels={}), app("gone"), bot(roles=["gone"]))
+    made = planned([bot(roles=[])], existing, prune=True)
+    events = told(apply(made, FaultyCluster(existing, faults={"bot/ci": NO})))
+    assert events[-1] == "done app/gone"
 
 
 def test_what_goes_waits_for_nothing() -> None:

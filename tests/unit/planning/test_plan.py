@@ -64,6 +64,13 @@ def test_unknown_live_options_are_carried() -> None:
     assert change.after["spec"]["options"] == {"brand_new": 7}
 
 
+def test_carried_options_stand_beside_those_of_the_site() -> None:
+    """What the site says of an option counts, whatever is carried over beside it."""
+    existing = filled(role(options={"brand_new": 7, "max_session_ttl": "1h0m0s"}))
+    (change,) = made(desired(role(options={"max_session_ttl": "8h"})), existing).changes
+    assert change.write["spec"]["options"] == {"brand_new": 7, "max_session_ttl": "8h"}
+
+
 def test_unlabelled_and_equal_is_left_alone() -> None:
     """An equal role without our label is a note, not a change."""
     assert ops(made(desired(role()), filled(role(labels={})))) == ["= role/dev"]
