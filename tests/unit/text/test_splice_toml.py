@@ -272,6 +272,17 @@ def test_a_long_text_says_what_a_short_one_says(head: str) -> None:
     assert toml.remove(after, ("long", "t7")) == text.replace("[long.t7]\na = 7\n", "")
 
 
+def test_a_parent_that_others_make_a_table_is_not_taken_for_nothing() -> None:
+    """What would make a value of the parent of ours, which far tables are in, is seen near ours."""
+    far = "".join(f"[t{number}]\n" for number in range(9))
+    document = toml._Document(f"{far}[mcp_servers.other]\n{far.replace('t', 'u')}")
+    edits = [(0, 0, "mcp_servers = {}\n")]
+    cuts = document.far_from(edits, [OURS])
+    assert cuts
+    assert not document._is_proven(edits, cuts, {OURS: None})
+    assert not document._is_proven(edits, [], {OURS: None})
+
+
 def test_a_large_table_is_read_once() -> None:
     """What is on the way to many paths, and most of the text, is not read again for each of them."""
     reading = Reading("[long]\n" + "".join(f"k{number} = {number}\n" for number in range(9_000)))

@@ -47,7 +47,7 @@ class Reading(Source):
         if self._plain is None:
             return self._values[()]
         if path not in self._values:
-            near = self._near(path)
+            near = self._source(path)
             is_part = len(near) * _PART < len(self.text) or not path
             self._values[path] = tomllib.loads(near) if is_part else self.value()
         return self._values[path]
@@ -55,16 +55,20 @@ class Reading(Source):
     def far_from(self, edits: Sequence[Edit], paths: Iterable[Path]) -> list[Edit]:
         """Return the cuts that leave the tables near `edits`, and those that `paths` lead through.
 
-        What a table says hangs on those at, above and below its path, and on the statement before.
+        What a table says hangs on those at, above and below its path, and on the statement before;
+        that a parent is a table at all may hang on any table in it.
         """
-        ours = [number for path in paths for number in self._on_the_way(path)]
+        ours = [number for path in paths for number in self._near(path)]
         return list(cuts(self._bounds, [*touched(self._bounds, edits), *ours]))
 
-    def _near(self, path: Path) -> str:
+    def _source(self, path: Path) -> str:
+        near = sorted(self._near(path))
+        return "".join(self.text[self._bounds[at] : self._bounds[at + 1]] for at in near)
+
+    def _near(self, path: Path) -> set[int]:
         """Return the tables at, above and below `path`, and of each parent the first that is in it."""
         first = (self._inside.get(path[:depth], ())[:1] for depth in range(len(path)))
-        near = {*self._on_the_way(path), *chain.from_iterable(first)}
-        return "".join(self.text[self._bounds[at] : self._bounds[at + 1]] for at in sorted(near))
+        return {*self._on_the_way(path), *chain.from_iterable(first)}
 
     @cached_property
     def _bounds(self) -> list[int]:
