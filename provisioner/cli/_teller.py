@@ -29,7 +29,7 @@ class Teller:
         self, *, verbose: bool = False, timings: bool = False, as_json: bool = False
     ) -> None:
         self._timings = timings
-        self._phase: Event | None = None
+        self._phase: Phase | None = None
         self._watch = _stopwatch.Stopwatch()
         self._voice: Spoken | JsonLog = (
             _logging(verbose=verbose) if as_json else Spoken(self._watch, verbose=verbose)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from provisioner.checks.worlds import site_world
 from provisioner.cluster.resource import Resource
 from provisioner.rbac.access import (
-    Checker,
     Identity,
+    Matrix,
     Server,
     World,
     apply_role,
     depends_on_identity,
+    matrix,
     reach,
 )
 from provisioner.site.model import Site
@@ -24,7 +26,7 @@ Writers = Mapping[str, frozenset[str]]
 """By MCP server, the tools that say of themselves that they change something."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ground:
     """A site, and where each role and bot of it gets to, as far as the site alone knows.
 
@@ -46,13 +48,14 @@ class Ground:
         known = [tools for tools in lists if tools is not None]
         return frozenset().union(*known) if len(known) == len(lists) else None
 
-    def opens(self, bot: Identity) -> bool:
+    @cached_property
+    def access(self) -> Matrix:
+        """What all bots may do on all servers, worked out once for those whose roles say the same."""
+        return matrix(self.world)
+
+    def opens(self, bot: str) -> bool:
         """Say whether a bot can have a session with any server."""
-        checker = Checker(bot)
-        names = (str(body["metadata"]["name"]) for body in bot.roles)
-        found = dict.fromkeys(server.name for name in names for server in self.reached[name])
-        servers = (server for server in self.world.servers if server.name in found)
-        return any(checker.connect(server).allowed for server in servers)
+        return any(True for _ in self.access.opened(bot))
 
 
 def ground(site: Site, resources: Iterable[Resource], writers: Writers | None = None) -> Ground:

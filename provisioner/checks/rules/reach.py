@@ -11,12 +11,11 @@ from typing import Final
 
 from provisioner.checks.rules._base import Finding, Path, Rule
 from provisioner.checks.rules._ground import Ground
-from provisioner.rbac.access import Checker, Identity, Server, depends_on_identity
+from provisioner.rbac.access import Server, Spot
 from provisioner.rbac.patterns import Pattern, PatternError, compile_pattern, find
 from provisioner.site.model import Role
 
 _FEW: Final = 3
-_ANY: Final = compile_pattern("*")
 
 
 def _dead_pattern(on: Ground) -> Iterator[Finding]:
@@ -160,70 +159,40 @@ def _held_by_nobody(on: Ground) -> Iterator[Finding]:
 
 
 def _unreachable_bot(on: Ground) -> Iterator[Finding]:
-    for bot in on.world.identities if on.world.servers else ():
-        roles = on.site.bots[bot.name].roles
-        if all(role in on.reached for role in roles) and not on.opens(bot):
+    for bot, says in on.site.bots.items() if on.world.servers else ():
+        if all(role in on.reached for role in says.roles) and not on.opens(bot):
             yield Finding(
-                ("bots", bot.name),
-                f"bot {bot.name} reaches no MCP server of this site",
-                "give it a role that does, or correct the labels" if roles else "give it a role",
+                ("bots", bot),
+                f"bot {bot} reaches no MCP server of this site",
+                "give it a role that does, or correct the labels"
+                if says.roles
+                else "give it a role",
                 on_key=True,
             )
 
 
 def _entry_without_tools(on: Ground) -> Iterator[Finding]:
-    servers = {server.name: server for server in on.world.servers}
-    allowed = _Allowed()
-    for bot in on.world.identities:
-        says = on.site.bots[bot.name]
-        if not says.clients or not all(role in on.reached for role in says.roles):
+    for bot, says in on.site.bots.items():
+        # Where nobody can say, nothing is said; and a bot that gets nowhere has a rule of its own.
+        if not all(role in on.reached for role in says.roles) or not on.opens(bot):
             continue
-        dead = [
-            (("bots", bot.name, "clients", index, "servers", at), name)
+        entries = (
+            (index, at, name)
             for index, client in enumerate(says.clients)
             for at, name in enumerate(client.servers)
-            if not allowed.any_tool(bot, servers[name])
-        ]
-        for path, name in dead if dead and on.opens(bot) else ():  # else a rule of its own tells it
-            yield Finding(
-                path,
-                f"bot {bot.name}: it has an entry for {name}, and may call no tool there",
-                "take it out, write `servers: reachable`, or give the bot a role with tools for it",
-            )
+        )
+        for index, at, name in entries:
+            if not _has_tool(on.access.spot(bot, name)):
+                yield Finding(
+                    ("bots", bot, "clients", index, "servers", at),
+                    f"bot {bot}: it has an entry for {name}, and may call no tool there",
+                    "take it out, write `servers: reachable`, or give the bot a role with tools for it",
+                )
 
 
-class _Allowed:
-    """Whether bots may call a tool, asked once for all whose roles say the same of each of them."""
-
-    def __init__(self) -> None:
-        self._personal: dict[str, bool] = {}
-        self._checkers: dict[tuple[str, ...], Checker] = {}
-        self._known: dict[tuple[tuple[str, ...], str], bool] = {}
-
-    def any_tool(self, bot: Identity, server: Server) -> bool:
-        """Say whether a bot may call a tool on a server, or may do so as far as is known."""
-        alike = self._alike(bot)
-        if (alike, server.name) not in self._known:
-            checker = self._checkers.setdefault(alike, Checker(bot))
-            self._known[alike, server.name] = _has_tool(checker, server)
-        return self._known[alike, server.name]
-
-    def _alike(self, bot: Identity) -> tuple[str, ...]:
-        """Return what is the same for all bots that may do the same: no name has a slash."""
-        names = [str(body["metadata"]["name"]) for body in bot.roles]
-        for name, body in zip(names, bot.roles, strict=True):
-            if name not in self._personal:
-                self._personal[name] = depends_on_identity(body)
-        is_personal = any(self._personal[name] for name in names)
-        return (*names, *([f"bot/{bot.name}"] if is_personal else []))
-
-
-def _has_tool(checker: Checker, server: Server) -> bool:
-    if not checker.connect(server).allowed:
-        return False
-    if server.tools is None:
-        return checker.could_call(server, _ANY).value is not False
-    return any(checker.decide(server, tool).allowed for tool in server.tools)
+def _has_tool(spot: Spot) -> bool:
+    """Say whether a tool may be called there, or may be as far as is known."""
+    return spot.closed is None and bool(spot.grants)
 
 
 def _entries(name: str, role: Role) -> Iterator[tuple[Path, Pattern]]:

@@ -132,23 +132,28 @@ class Matrix:
 
     def connects(self, bot: str, server: str) -> bool:
         """Say whether the bot can have a session with the server."""
-        return self._spot(bot, server).closed is None
+        return self.spot(bot, server).closed is None
 
     def tools(self, bot: str, server: str) -> tuple[str, ...]:
         """Return the known tools that the bot may call on the server, sorted."""
-        return self._spot(bot, server).tools
+        return self.spot(bot, server).tools
 
     def spots(self) -> Iterator[Spot]:
         """Yield every pair that can have a session, by identity and server in their order."""
-        for identity in self._identities.values():
-            yield from self._reader.open(identity)
+        for bot in self._identities:
+            yield from self.opened(bot)
+
+    def opened(self, bot: str) -> Iterator[Spot]:
+        """Yield the servers with which one identity can have a session, in their order."""
+        return self._reader.open(self._identities[bot])
 
     def rows(self) -> Iterator[Row]:
         """Yield all that is allowed, by identity and server in their order."""
         for spot in self.spots():
             yield from spot.beyond(None)
 
-    def _spot(self, bot: str, server: str) -> Spot:
+    def spot(self, bot: str, server: str) -> Spot:
+        """Return what the bot may do on the server; raises KeyError for names of neither."""
         return self._reader.spot(self._identities[bot], self._servers[server])
 
 
