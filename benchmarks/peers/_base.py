@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -72,6 +73,16 @@ class Fleet:
             }
             for number in range(self.count)
         }
+
+
+def write_templates(root: Path, fleet: Fleet) -> None:
+    """Write the templates as Jinja has them, of an `item`, and below `live` the files as they are."""
+    (root / "live").mkdir()
+    for name, text in (("role", ROLE), ("bot", BOT)):
+        (root / f"{name}.j2").write_text(re.sub(r"\{(\w+)\}", r"{{ item.\1 }}", text))
+    for name, text in fleet.live().items():
+        (root / "live" / name).write_text(text)
+        (root / "live" / name).chmod(0o644)
 
 
 class Peer(Protocol):

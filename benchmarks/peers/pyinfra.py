@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from peers._base import BOT, ROLE, Fleet
+from peers._base import Fleet, write_templates
 
 PACKAGE = "pyinfra==3.10.0"
 LARGEST = 200
@@ -28,12 +28,7 @@ def prepare(root: Path, fleet: Fleet) -> None:
     """Write the deploy, its data, its templates, and the files as they are."""
     (root / "deploy.py").write_text(DEPLOY)
     (root / "site.json").write_text(json.dumps({"roles": fleet.roles, "bots": fleet.bots}))
-    (root / "live").mkdir()
-    for name, text in (("role", ROLE), ("bot", BOT)):
-        (root / f"{name}.j2").write_text(re.sub(r"\{(\w+)\}", r"{{ item.\1 }}", text))
-    for name, text in fleet.live().items():
-        (root / "live" / name).write_text(text)
-        (root / "live" / name).chmod(0o644)
+    write_templates(root, fleet)
 
 
 def command(root: Path, programs: Path) -> list[str]:

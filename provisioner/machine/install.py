@@ -2,8 +2,8 @@
 
 Nothing is written until all files have been read and merged without conflict. Then each file is
 locked, read again, and replaced whole, with one backup; its ledger is widened before and narrowed
-after that, or put back where the file could not be written. So an interrupt at any point leaves every file as it was or as it shall be, and a
-second run finds what the first one did.
+after that, or put back where the file could not be written. So an interrupt at any point leaves
+every file as it was or as it shall be, and a second run finds what the first one did.
 """
 
 from __future__ import annotations

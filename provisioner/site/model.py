@@ -162,8 +162,8 @@ class ClientFormat(Strict):
 class Client(Strict):
     """One MCP client configuration for a bot.
 
-    `servers` are named, or none for all that the bot reaches. `name` is the entry's, by default the server's. `timeout` is how long the client may wait
-    for the server to start; `env` what the server's process gets besides.
+    `servers` are named, or none for all that the bot reaches. `name` is the entry's, by default the
+    server's. `timeout` is how long the client may wait for the server to start; `env` what the server's process gets besides.
     """
 
     format: Annotated[

@@ -73,8 +73,9 @@ class Templates:
     ) -> Templates:
         """Check and compile `texts`, given by file name; those in `proven`, ours, when first used.
 
-        `paths` are for problems, where a file has another path than its name. A template can include and import those of its own language. Raises SiteError with every
-        problem of every template: PV030 syntax, PV031 a value that does not stand on its own,
+        `paths` are for problems, where a file has another path than its name. A template can include
+        and import those of its own language. Raises SiteError with every problem of every template:
+        PV030 syntax, PV031 a value that does not stand on its own,
         PV032 unknown filter or test, PV033 statement that is not allowed, PV034 no such template,
         or none of its language.
         """

@@ -1,1 +1,4 @@
-"""Languages and their texts: read with the place of everything, edited in place, written so that no value becomes structure."""
+"""Languages and their texts: read with the place of everything, edited in place, safely written.
+
+No value becomes structure in what is written.
+"""
