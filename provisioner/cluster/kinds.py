@@ -35,8 +35,7 @@ class Kind:
     `collection` is its key in the site. `level` orders creation; deletion runs backwards.
     `ignored` are the paths that the server owns. `defaults` gives what the server fills in for a
     `variant` of the kind, which a body tells. `normal` spells the value at a path in one way, and
-    ends the walk there. `options` are the role options that this tool knows: others are carried
-    over from the live role.
+    ends the walk there. `options` are the role options known here: others of a live role are kept.
     """
 
     name: str

@@ -16,6 +16,7 @@ from mcp.client import Transport
 
 from provisioner.tools.inventory import _pin, _session
 from provisioner.tools.inventory._base import Target, Unreadable
+from provisioner.tools.inventory._wire import Wire
 
 _TARGET: Final = Target("small", "command: small", ("small",))
 _SECONDS: Final = 20.0
@@ -57,7 +58,7 @@ def pull(data: bytes) -> str:
     return pin.message if isinstance(pin, Unreadable) else f"{len(pin.tools)} tools"
 
 
-def _connected(data: bytes, opened: ExitStack, wire: _session.Wire) -> Transport:
+def _connected(data: bytes, opened: ExitStack, wire: Wire) -> Transport:
     (reads, says), (hears, writes) = os.pipe(), os.pipe()
     server = threading.Thread(target=_serve, args=(data, FileIO(hears), FileIO(says, "wb")))
     opened.callback(server.join)

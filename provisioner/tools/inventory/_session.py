@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import anyio
 import anyio.to_thread
@@ -37,14 +36,13 @@ from provisioner.tools.inventory._base import (
     Target,
     Unreadable,
 )
+from provisioner.tools.inventory._wire import SHOWN, Wire
 
 _MODES: Final = ("legacy", "auto")
 """`initialize` first: servers of before 2026 know nothing else, and some die of `server/discover`."""
 
 _WIDTH: Final = 4
 _PATIENCE: Final = 1.0
-_SHOWN: Final = 200
-_KEPT: Final = 4096
 _PARTS: Final = {"title", "description", "input_schema", "output_schema", "annotations"}
 
 _FAILURES: Final = (
@@ -60,40 +58,6 @@ _FAILURES: Final = (
 # The SDK logs what servers send, as it came.
 logging.getLogger("mcp").addHandler(logging.NullHandler())
 logging.getLogger("mcp").propagate = False
-
-
-class Wire:
-    """What came from one server: how much more may, why it was cut, what it said besides."""
-
-    def __init__(self) -> None:
-        self.left = MOST_BYTES
-        self.failure = ""
-        self.has_ended = False
-        self.noise = b""
-        self.errors: deque[bytes] = deque(maxlen=2)
-
-    def count(self, data: bytes) -> None:
-        """Count what came. Raises Unreadable when it is too much."""
-        self.left -= len(data)
-        if self.left < 0:
-            self.fail(f"it sends more than {MOST_BYTES:,} bytes")
-
-    def fail(self, why: str) -> None:
-        """Give up, for a reason that outlives how the SDK puts it."""
-        self.failure = self.failure or why
-        raise Unreadable(why)
-
-    def follow(self, errors: IO[bytes] | None) -> None:
-        """Keep the last of what the server says on stderr."""
-        with suppress(OSError):
-            for chunk in pipes.chunks(errors):
-                self.errors.append(chunk[-_KEPT:])
-
-    def aside(self) -> str:
-        """Return the last line that was no message, fit to be shown."""
-        said = b"".join(self.errors).strip() or self.noise.strip()
-        last = said.rpartition(b"\n")[2].decode(errors="replace").strip()
-        return f"; it says: {visible(last[:_SHOWN])}" if last else ""
 
 
 def ask(targets: Sequence[Target], seconds: float, notify: Notify) -> Answers:
@@ -296,7 +260,7 @@ def _cause(error: BaseException) -> BaseException:
 def _reason(error: BaseException, *, has_ended: bool) -> str:
     if isinstance(error, ValidationError):
         return "its answer is not what MCP says"
-    said = visible(str(error) or type(error).__name__)[:_SHOWN]
+    said = visible(str(error) or type(error).__name__)[:SHOWN]
     if not isinstance(error, MCPError):
         return said
     if has_ended and error.code == CONNECTION_CLOSED:  # servers like this number too
