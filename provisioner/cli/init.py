@@ -28,7 +28,7 @@ def command(directory: Path, variant: str, name: str | None, proxy: str) -> int:
 
     A file that exists is left as it is, and named. Exit code 1 when nothing was written.
     """
-    site = starter.site_name(name or directory.resolve().name)
+    site = starter.site_name(name or files.real(directory).name)
     if name is not None and name != site:
         raise click.BadParameter(f"'{name}' is no name of a site; '{site}' is", param_hint="--site")
     wanted = starter.render(_base.starter_texts(starter.COMMON, variant), site, proxy)

@@ -55,7 +55,7 @@ def load(path: Path, data: bytes | None = None) -> tuple[Document | None, tuple[
     """
     reading = _Reading(files.repository(path))
     data = files.read_bytes(path) if data is None else data
-    document = _extended(path, data, reading, (path.resolve(),))
+    document = _extended(path, data, reading, (files.real(path),))
     return document, tuple(reading.problems)
 
 
@@ -86,13 +86,13 @@ def _base(
     target = _inside(path.parent / name, at, reading)
     if target is None:
         return None
-    if target.resolve() in chain or len(chain) > _DEEPEST:
+    if files.real(target) in chain or len(chain) > _DEEPEST:
         reading.refuse("PV054", f"{name} extends itself in the end", "break the circle", at)
         return None
     data = _read(target, at, reading)
     if data is None:
         return None
-    return _extended(target, data, reading, (*chain, target.resolve()), at)
+    return _extended(target, data, reading, (*chain, files.real(target)), at)
 
 
 def _with_includes(path: Path, document: Document, reading: _Reading) -> Document:
@@ -160,7 +160,7 @@ def _entries(value: Plain) -> Iterator[tuple[str, str]]:
 
 def _inside(path: Path, at: Place, reading: _Reading) -> Path | None:
     """Return `path` if it stays inside the repository of the site."""
-    if path.resolve().is_relative_to(reading.root):
+    if files.real(path).is_relative_to(reading.root):
         return path
     reading.refuse(
         "PV055", f"{path} is outside of the site's repository", "keep the files together", at

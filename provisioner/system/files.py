@@ -56,9 +56,21 @@ def read_text(path: Path) -> str:
         raise FileError(f"{path}: not UTF-8 at byte {error.start}") from error
 
 
+def real(path: Path) -> Path:
+    """Return what a path means once links are followed; those in a circle stay, to be told when opened.
+
+    Raises FileError for what is no path.
+    """
+    with explained(path, "find"):
+        return Path(os.path.realpath(path))
+
+
 def repository(path: Path) -> Path:
-    """Return the resolved root of the git repository around a file, or else its directory."""
-    start = path.resolve().parent
+    """Return the resolved root of the git repository around a file, or else its directory.
+
+    Raises FileError for what is no path.
+    """
+    start = real(path).parent
     return next((place for place in (start, *start.parents) if (place / ".git").exists()), start)
 
 

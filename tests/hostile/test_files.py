@@ -94,6 +94,39 @@ def test_links_in_a_circle(tmp_path: Path) -> None:
         files.write(tmp_path / "a", b"x")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "circle"),
+        ("check", "includes.yaml"),
+        ("check", "extends.yaml"),
+        ("check", "circle", "site.yaml"),
+        ("plan", "circle", "--cluster", "local:c.db"),
+        ("plan", "site.yaml", "--cluster", "file:circle"),
+        ("drift", "circle", "--cluster", "local:c.db"),
+        ("apply", "--plan", "circle", "--cluster", "local:c.db", "--yes"),
+        ("apply", "--report", "circle", "--cluster", "local:c.db", "--yes"),
+        ("render", "-o", "circle"),
+        ("snapshot", "--cluster", "local:c.db", "-o", "circle"),
+        ("install", "ci", "circle", "--tbot", "tbot.yaml", "--dry-run"),
+        ("init", "circle"),
+        ("tools", "check", "circle"),
+    ],
+)
+def test_no_command_is_led_in_a_circle(
+    words: tuple[str, ...], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A link that leads to itself, as any file that a command is given, is named and no traceback."""
+    (here / "circle").symlink_to("circle")
+    for key, value in (("includes", "include: [circle]"), ("extends", "extends: circle")):
+        (here / f"{key}.yaml").write_text(f"{HEAD}{value}\n{SITE}")
+    capsys.readouterr()
+    assert cli.main(list(words)) == 1
+    said = "".join(capsys.readouterr())
+    assert "circle" in said
+    assert "defect" not in said
+
+
 @pytest.mark.parametrize("planted", ["roles", outdir.MANIFEST, "roles/dev.yaml"])
 def test_an_output_directory_is_not_left(here: Path, planted: str) -> None:
     """A link planted in an output directory leads no file out of it, the manifest included."""

@@ -145,6 +145,11 @@ class TestPermissions:
         path.with_name("link").symlink_to(path)
         assert obstacle(MCP, path.with_name("link"), READ) == path
 
+    def test_links_in_a_circle_lead_nowhere(self, path: Path) -> None:
+        """What nobody can reach keeps nobody out of it: reading it says what is wrong."""
+        path.with_name("circle").symlink_to("circle")
+        assert self.may(MCP, path.with_name("circle"))
+
     @pytest.mark.parametrize(
         ("entries", "readable"),
         [
