@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Final, Literal, NamedTuple
 
+from msgspec import Struct
+
 from provisioner.errors import Place, Problem
-from provisioner.values import Body, Plain, nothing, sha256
+from provisioner.values import EMPTY, Body, Plain, sha256
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
+class Key(Struct, frozen=True, order=True):
     """What a resource is called: its singular Teleport kind and its name, written `role/dev`."""
 
     kind: str
@@ -71,8 +71,7 @@ Cause = Literal["site", "cluster", "both", "unknown"]
 """Who moved since the last apply; "unknown" where no applied hash says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One difference inside a resource.
 
     `path` is dotted (`spec.allow.mcp.tools`). Lists and sets of text carry `added` and `removed`;
@@ -86,8 +85,7 @@ class Field:
     removed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One line of a plan.
 
     `before` and `after` are canonical bodies, empty where there is none; `write` is the body that
@@ -98,10 +96,10 @@ class Change:
 
     op: Op
     key: Key
-    before: Body = field(default_factory=nothing)
-    after: Body = field(default_factory=nothing)
-    write: Body = field(default_factory=nothing)
-    live: Body = field(default_factory=nothing, compare=False, repr=False)
+    before: Body = EMPTY
+    after: Body = EMPTY
+    write: Body = EMPTY
+    live: Body = EMPTY
     fields: tuple[Field, ...] = ()
     at: Place | None = None
     cause: Cause = "unknown"
@@ -124,8 +122,7 @@ class Change:
         return [self.op, str(self.key), self.before, self.after]
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """SHA-256, in hex, of what a plan was made from.
 
     `site` is what the site says with all that it includes and extends, `templates` all templates by
@@ -137,8 +134,7 @@ class Inputs:
     lock: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterInfo:
+class ClusterInfo(Struct, frozen=True):
     """Which cluster answers: its name, Teleport's version, tctl's version or None, how it is reached.
 
     `taken` is when it was recorded, RFC 3339, of a snapshot; "" of a cluster that answers itself.
@@ -173,8 +169,7 @@ class AccessRow(NamedTuple):
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """What a plan does to access, widening first, and the domain that this was worked out over.
 
     `unknown` are the servers whose tools are not known, `other_apps` the live apps that are no MCP
@@ -199,8 +194,7 @@ class Access:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class TestResult:
+class TestResult(Struct, frozen=True):
     """What an access test came to; `was_failing`: it failed before the plan as well."""
 
     __test__: ClassVar = False  # for pytest, which would collect it by its name
@@ -212,8 +206,7 @@ class TestResult:
     was_failing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
+class Adoption(Struct, frozen=True):
     """What is to be marked as ours: `keys`, or without any, all that the site names and that is live.
 
     It must belong to the site `from_site`, or to nobody where that is None.
@@ -223,8 +216,7 @@ class Adoption:
     from_site: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The difference between a site and a cluster, ready to be judged, shown and applied.
 
     `owned` counts what is live, ours and in scope. `only`, unless empty, are the keys that somebody

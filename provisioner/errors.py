@@ -24,14 +24,14 @@ ProvisionError                exit 1   something the user must read
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+from msgspec import Struct
 
 Severity = Literal["error", "warning", "info"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(Struct, frozen=True, order=True):
     """Where something stands in a file.
 
     `line` and `column` count from 1, columns in characters; `end` is the column after the last
@@ -47,8 +47,7 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One finding, complete in itself.
 
     `excerpt` is the source line at `at` with secret values blanked, or "" where there is none.

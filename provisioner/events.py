@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from provisioner.change import Change, Key
 from provisioner.effort import Effort
 from provisioner.errors import ClusterError
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """These changes are about to be sent; recorded before the first byte leaves."""
 
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """The outcome of one change: no error means the cluster took it."""
 
     change: Change
     error: ClusterError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Struct, frozen=True):
     """This change was not tried, because `blocker` did not happen."""
 
     change: Change
     blocker: Key
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """Long work moves on: `done` of `total` (0: not known), in the words of `what`."""
 
     what: str
@@ -41,8 +37,7 @@ class Progress:
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """Something the user should know now."""
 
     text: str

@@ -14,11 +14,11 @@ Plain = Any
 Body = Mapping[str, Any]
 """A whole resource as Teleport writes it: kind, version, metadata, spec. Frozen all the way down."""
 
-EMPTY: Final[Body] = MappingProxyType({})
+EMPTY: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 def nothing() -> Body:
-    """Return the empty mapping: a default for fields, since dataclasses refuse it as a value."""
+    """Return the empty mapping: a default for the fields of models, since pydantic would copy a value."""
     return EMPTY
 
 

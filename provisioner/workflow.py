@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from provisioner.applying import execution
 from provisioner.applying.gate import gate
@@ -53,8 +55,7 @@ _SCOPES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """A site file as far as it can be judged alone; `site` is None while it has errors.
 
     `tests` are what its access tests come to, once it can be rendered.
@@ -67,8 +68,7 @@ class Checked:
     tests: tuple[TestResult, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A site without errors, and all that it renders to."""
 
     site: Site
@@ -84,8 +84,7 @@ class Prepared:
         return pinned.inventory(self.site, self.lock)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A cluster as it was found, as far as a site is concerned, and what could not be told of it."""
 
     info: ClusterInfo

@@ -8,9 +8,10 @@ access row is gained now counts as new even where the approved plan only kept it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.change import AccessRow, Change, Inputs, Key, Op, Plan
 from provisioner.errors import Stale
@@ -23,8 +24,7 @@ _REVIEW: Final = "make a new plan and have it reviewed: provision plan -o FILE"
 _MOVED: Final = (Op.CONFLICT, Op.UNOWNED)
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovedChange:
+class ApprovedChange(Struct, frozen=True):
     """One change of an approved plan; the digest is what was approved."""
 
     action: str
@@ -33,8 +33,7 @@ class ApprovedChange:
     after: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Approved:
+class Approved(Struct, frozen=True):
     """What a plan file approves, and of what it was made.
 
     `changes` are by key, such as `role/dev`; `gained` and `other_apps` is what bots may newly reach,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.applying.approval import Approved, require_covered
 from provisioner.applying.lifeline import RunsAs, cut_off
@@ -20,8 +21,7 @@ _FEW: Final = 4
 """So few resources are a share of anything too soon: of these, the number alone is limited."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How far one apply may go.
 
     `max_deletes` counts deletions and revoked grants. What was approved, if anything was, is either

@@ -6,15 +6,15 @@ A tool that deletes its own bot, or takes from the roles that let it write, cann
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from provisioner.change import Change, Op
 from provisioner.planning.holdings import roles_of
 from provisioner.values import Body
 
 
-@dataclass(frozen=True, slots=True)
-class RunsAs:
+class RunsAs(Struct, frozen=True):
     """Whose credentials the cluster sees: a Teleport user, `bot-NAME` for a bot, and its roles."""
 
     user: str

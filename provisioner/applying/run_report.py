@@ -20,10 +20,11 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
+
+from msgspec import Struct
 
 from provisioner import __version__
 from provisioner.change import Change, Plan
@@ -38,8 +39,7 @@ _PAUSE: Final = 0.5  # seconds between two writes at least, unless a batch is ab
 _SHARE: Final = 10  # one part in so many of the time may go into writing
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Who applies, from where, and what they had approved (a digest, or None).
 
     `actor` is whom a CI job runs for, "" where there is none.

@@ -8,8 +8,9 @@ asks for the labels alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from provisioner.change import TestResult
 from provisioner.errors import Place
@@ -22,8 +23,7 @@ State = Literal["passed", "failed", "undecided"]
 Reason = tuple[State, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Struct, frozen=True):
     """An access test with its name and its place in the site."""
 
     name: str

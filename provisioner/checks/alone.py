@@ -6,8 +6,9 @@ Roles and bots of others are not in it, so a plan judges the access tests again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from provisioner.change import TestResult
 from provisioner.checks import severity
@@ -24,8 +25,7 @@ from provisioner.text.source import Document
 from provisioner.tools.lock import Lock
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What is wrong with a site as far as it can be seen alone, and what its tests came to."""
 
     problems: tuple[Problem, ...]

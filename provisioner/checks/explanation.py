@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from provisioner.errors import Place, ProvisionError
 from provisioner.site import keys
@@ -29,8 +31,7 @@ _INDEX: Final = re.compile(r"\[(\d+)\]")
 _WORD: Final = re.compile(r"[^.\[]+|.+")
 
 
-@dataclass(frozen=True, slots=True)
-class Saying:
+class Saying(Struct, frozen=True):
     """What one file says of a value, and what becomes of it.
 
     `how` says how the site came to that file ("include", "extends", "lock", or "" for the site
@@ -44,8 +45,7 @@ class Saying:
     named: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """A value by its path, and all that was said of it, the uppermost first."""
 
     path: Path
@@ -54,8 +54,7 @@ class Origin:
     said: tuple[Saying, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(Struct, frozen=True):
     """A value in one layer; `hidden`: what became of it by what an upper layer says further up."""
 
     layer: Document

@@ -7,9 +7,10 @@ of a firm rule is always an error.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from provisioner.checks.rules import ELSEWHERE, REACH, RULES, Finding, Found, Rule
 from provisioner.checks.rules import findings as rule_findings

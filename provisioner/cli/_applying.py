@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from provisioner import workflow
 from provisioner.change import Plan
@@ -23,8 +23,7 @@ from provisioner.text.terminal import Paint, visible
 from provisioner.workflow import Prepared
 
 
-@dataclass(frozen=True, slots=True)
-class Applying:
+class Applying(Struct, frozen=True):
     """One plan on its way into one cluster."""
 
     plan: Plan

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
 from click.core import ParameterSource
+from msgspec import Struct
 
 from provisioner.applying.approval import Approved, require_current
 from provisioner.change import Key, Plan
@@ -45,8 +45,7 @@ def digest(_ctx: click.Context, _param: click.Parameter, value: str | None) -> s
     raise click.BadParameter(f"{value!r} is no digest: the end of a plan says its own")
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """What was approved: the plan in `file`, the plan of which `expect` is the digest, or nothing.
 
     With both, `expect` is the digest of the plan in the file, so that who reviewed that plan need

@@ -6,11 +6,11 @@ import functools
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import click
+from msgspec.structs import replace
 
 from provisioner.applying.judge import MAX_DELETE_SHARE, MAX_DELETES, Limits
 from provisioner.applying.lifeline import RunsAs

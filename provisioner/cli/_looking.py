@@ -6,12 +6,12 @@ import functools
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import click
 from click.core import ParameterSource
+from msgspec import Struct
 
 from provisioner import scenes, workflow
 from provisioner.cli import _base, _reach
@@ -25,8 +25,7 @@ _SITE: Final = Path("site.yaml")
 _COLUMNS: Final = 100  # where nobody says how wide it is
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What the shared options say: which site, whether live, which cluster, how to show it.
 
     `given`: SITE stands on the command line, so that with --live the difference is meant.

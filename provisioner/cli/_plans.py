@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
 import click
+from msgspec import Struct
 
 from provisioner import workflow
 from provisioner.change import Key, Op, Plan
@@ -42,8 +42,7 @@ def named(sites: Sequence[Path]) -> Sequence[Path]:
     return sites or (Path(os.environ.get("PROVISION_SITE", "site.yaml")),)
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(Struct, frozen=True):
     """How plans are told: painted how, with which options to apply them, and where all of it is."""
 
     paint: Paint

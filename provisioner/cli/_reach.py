@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from msgspec import Struct, field
 
 from provisioner.cli._base import teller
 from provisioner.cli._teller import Teller
@@ -25,8 +25,7 @@ TCTL_PAUSES: Final = (1.0, 2.0, 3.0, 5.0, 5.0, 5.0, 5.0, 4.0)
 """Seconds between read-backs: Teleport answers lists from a cache. 30 in all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """Which cluster, and how it is reached: what the cluster options say."""
 
     cluster: str

@@ -7,9 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from provisioner.effort import Call, Called, Phase
 from provisioner.events import Event
@@ -21,8 +22,7 @@ RESULTS: Final = "showing results"
 _STATUS: Final = Path("/proc/self/status")
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """Seconds on the clock, and of processor time that this process has had."""
 
     wall: float
@@ -37,8 +37,7 @@ def now() -> Moment:
     return Moment(time.monotonic(), time.process_time())
 
 
-@dataclass(slots=True)
-class Lap:
+class Lap(Struct):
     """One phase: what it took, and the programs that ran in it."""
 
     name: str

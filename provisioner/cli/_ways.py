@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
+from msgspec import Struct, field
 
 from provisioner import scenes
 from provisioner.cli import _base, _reach
@@ -23,8 +23,7 @@ from provisioner.tools.lock import Pin
 from provisioner.workflow import Prepared
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(Struct, frozen=True):
     """How servers are reached: what the shared options say."""
 
     server: str | None
@@ -103,8 +102,7 @@ def reaching(function: Callable[..., int]) -> Callable[..., int]:
     return telling_options(with_ways)
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
+class Roles(Struct, frozen=True):
     """Whose roles drift is joined to: those of the site, or with --live those of a cluster."""
 
     live: bool

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import click
+from msgspec import Struct
 
 from provisioner.cli import _base
 from provisioner.cli._command import WithCommand
@@ -102,8 +102,7 @@ def diff(
     return _compare(prepared, ways, roles, _Shown(site, layout, color, full=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(Struct, frozen=True):
     """How a comparison is told; `full`: with the old and the new text."""
 
     site: Path

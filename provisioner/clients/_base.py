@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
+
+from msgspec import Struct
 
 System = Literal["linux", "darwin", "win32"]
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """One MCP server as a client starts it: `name` is the entry's name, `command` what is run.
 
     The command line is `tsh mcp connect -i IDENTITY --proxy HOST:PORT SERVER`, the machine form of
@@ -29,16 +29,14 @@ class Connection:
     tools: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """One file of a format: its name and the template that writes it."""
 
     file: str
     template: str
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Struct, frozen=True):
     """One client format.
 
     The template of each layout is given `connections`, a list of mappings with the fields of
@@ -55,7 +53,7 @@ class Format:
     layouts: tuple[Layout, ...]
     entries: tuple[str, ...] = ()
     strict: bool = True
-    homes: Mapping[System, str] = field(default_factory=lambda: MappingProxyType({}))
+    homes: Mapping[System, str] = MappingProxyType({})
     after: str = ""
     reserved: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()

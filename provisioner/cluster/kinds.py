@@ -10,8 +10,9 @@ lib/auth/machineid/machineidv1 in github.com/gravitational/teleport.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from provisioner.text import units
 from provisioner.values import Body, Plain, is_mapping
@@ -28,8 +29,7 @@ Path = tuple[str, ...]
 Normaliser = Callable[[Plain], Plain]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """What is particular to one kind of resource.
 
     `collection` is its key in the site. `level` orders creation; deletion runs backwards.

@@ -8,17 +8,17 @@ read-only `snapshot`; one contract suite (tests/contract) holds them all.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from msgspec import Struct
+
 from provisioner.change import ClusterInfo, Key
 from provisioner.errors import ClusterError
-from provisioner.values import Body, nothing
+from provisioner.values import EMPTY, Body
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What to read.
 
     `kinds` are singular Teleport kinds: role, bot, app, app_server, token. Tokens can be other
@@ -58,8 +58,7 @@ class Verb(StrEnum):
     SET_ROLES = "set-roles"  # a bot holds exactly `roles`
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Struct, frozen=True):
     """One write: a verb on a key, with a whole `body` or with `roles`, as the verb needs.
 
     `expected`, unless empty, is the live document for which the write was planned, as it was read:
@@ -68,13 +67,12 @@ class Write:
 
     verb: Verb
     key: Key
-    body: Body = field(default_factory=nothing)
+    body: Body = EMPTY
     roles: tuple[str, ...] = ()
-    expected: Body = field(default_factory=nothing)
+    expected: Body = EMPTY
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of one write; no error means the cluster took it."""
 
     key: Key

@@ -9,8 +9,10 @@ said where that can be looked up.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from provisioner.change import ClusterInfo
 from provisioner.cluster.kinds import APPLIED_LABEL
@@ -28,8 +30,7 @@ Resolve = Callable[[Reference], Secret]
 _WORDS: Final = frozenset({"env", "file", "prefix"})
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(Struct, frozen=True):
     """A header of a live app of which nobody can say here whether it has the value that it should have.
 
     `assumed`: it was written from the same reference, and nothing else moved since.

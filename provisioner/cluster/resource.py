@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct
 
 from provisioner.change import Key
 from provisioner.cluster.canonical import canonical
@@ -13,8 +14,7 @@ from provisioner.errors import Place
 from provisioner.values import Body, Plain, canonical_json, freeze, sha256
 
 
-@dataclass(frozen=True)
-class Resource:
+class Resource(Struct, frozen=True, dict=True):
     """One document, desired or live: what it is called, what it says, where in the site it stands.
 
     The place may be given by what finds it: most documents are equal, and nobody asks for theirs.
@@ -23,8 +23,8 @@ class Resource:
 
     key: Key
     body: Body
-    place: Place | Callable[[], Place] | None = field(default=None, compare=False, repr=False)
-    read: Body | None = field(default=None, compare=False, repr=False)
+    place: Place | Callable[[], Place] | None = None
+    read: Body | None = None
 
     @cached_property
     def at(self) -> Place | None:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 _CERTIFICATE: Final = re.compile(
     r"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----"
@@ -25,8 +26,7 @@ _ORGANIZATION: Final = bytes((0x55, 0x04, 0x0A))
 _LONG_FORM: Final = 0x80
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """Whose a certificate is (its subject's common name) and from when to when it is valid, in UTC.
 
     `roles` are those that it was issued for; Teleport writes them as organizations (lib/tlsca/ca.go).

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.doctor.certificate import Certificate, parse
 from provisioner.doctor.diagnosis import Diagnosis
@@ -35,8 +36,7 @@ _TIMEOUT: Final = 30.0
 _TBOT: Final = "see whether tbot runs and what it says: systemctl status tbot; journalctl -u tbot"
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """What a bot's files say of the machine: its identity, who reads it, what its clients reach."""
 
     bot: str

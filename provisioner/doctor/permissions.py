@@ -13,9 +13,10 @@ import stat
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.values import Plain
 
@@ -30,8 +31,7 @@ _NAMED_USER, _OWNING_GROUP, _GROUP, _MASK = 0x02, 0x04, 0x08, 0x10
 _ALL: Final = READ | WRITE | SEARCH
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """A user of this machine, and the groups it is in, by their numbers."""
 
     name: str

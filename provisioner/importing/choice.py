@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.change import Key
 from provisioner.cluster.resource import Resource
@@ -17,8 +18,7 @@ KINDS: Final = ("role", "app", "bot")
 _DEMO: Final = "teleport.internal/resource-type"
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(Struct, frozen=True):
     """A live resource that is not written down, the reason, and what can be done about it."""
 
     key: Key
@@ -26,8 +26,7 @@ class Left:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What is to be written down, what is left alone, and how many apps are no MCP servers."""
 
     chosen: tuple[Resource, ...]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
+
+from msgspec import Struct
 
 from provisioner.change import Key
 from provisioner.cluster.kinds import PROTECTED_LABEL
@@ -30,8 +31,7 @@ class Inexpressible(ProvisionError):
     """A site cannot say this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One entry of a site: what live resource it is of, and what it says."""
 
     live: Resource

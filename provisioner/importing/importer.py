@@ -7,9 +7,10 @@ document again. So whatever is written plans to nothing once it is adopted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.change import Key
 from provisioner.checks import severity
@@ -36,8 +37,7 @@ Reasons = dict[SitePath, tuple[str, str]]
 """Why entries cannot stay, and the cure, by their paths in the site."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A site to write into, without errors: its path, its text, what it says, and whether it is new."""
 
     path: Path
@@ -52,8 +52,7 @@ class Target:
         return frozenset(Key(kind, name) for kind, entries in there for name in entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """The text of a site with all that could be written down, and what could not, with the reasons."""
 
     text: str

@@ -11,10 +11,11 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from provisioner.clients import FORMATS
 from provisioner.errors import FileError, ProvisionError
@@ -26,8 +27,7 @@ from provisioner.values import Plain, is_mapping
 _READERS: Final = {".json": jsonc.get, ".toml": toml.get, ".yaml": yamledit.get}
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Struct, frozen=True):
     """The files of one bot: a tbot.yaml for each way to join, by path, and a text for each client format."""
 
     bot: str
@@ -45,8 +45,7 @@ class Bundle:
         return ", ".join(self.clients) or "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """How one client entry reaches a server: what it runs, and the identity and proxy it names."""
 
     tsh: str

@@ -11,9 +11,10 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from provisioner.clients import FORMATS
 from provisioner.errors import FileError, FileErrors, ProvisionError, Refused, Stale
@@ -37,8 +38,7 @@ class Write(Protocol):
         """Make `data` the content of `path`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A file of this machine, what is merged into it ("tbot" or a client format), for which bot.
 
     `rendering` None takes out what is ours.
@@ -50,8 +50,7 @@ class Target:
     rendering: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """What a target comes to: the file itself, links resolved, what it says and what it would."""
 
     target: Target

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.clients import FORMATS, System
 from provisioner.errors import ProvisionError
@@ -31,8 +32,7 @@ _CONFIG: Final = ("~/.config/", "XDG_CONFIG_HOME")
 _VARIABLE: Final = re.compile(r"%(\w+)%")
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """What decides where a file is: the system, the user's home, the environment."""
 
     system: System

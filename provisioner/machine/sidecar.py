@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from provisioner.errors import FileError
 from provisioner.text.splice import Trace
-from provisioner.values import Plain, freeze, sha256
+from provisioner.values import EMPTY, Plain, freeze, sha256
 
 At = tuple[str, ...]
 """Where an entry stands: the keys that lead to it, or to its list, and what it is known by there."""
@@ -25,8 +26,7 @@ At = tuple[str, ...]
 _FORMAT_VERSION: Final = "1.0"
 
 
-@dataclass(frozen=True, slots=True)
-class Owned:
+class Owned(Struct, frozen=True):
     """An entry that we wrote: for which bot, which digests it may have, what was there before."""
 
     at: At
@@ -35,15 +35,14 @@ class Owned:
     trace: Trace
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(Struct, frozen=True):
     """What is ours in one file.
 
     `whole` are the digests that the whole text may have while we alone have written it, for
     `bot`; empty where the file is somebody else's.
     """
 
-    entries: Mapping[At, Owned] = field(default_factory=lambda: MappingProxyType({}))
+    entries: Mapping[At, Owned] = EMPTY
     bot: str = ""
     whole: tuple[str, ...] = ()
 

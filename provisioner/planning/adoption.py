@@ -11,8 +11,9 @@ would be changed back, or changed under us.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from provisioner.change import Adoption, Change, ClusterInfo, Key, Op, Plan
 from provisioner.cluster.kinds import SITE_LABEL

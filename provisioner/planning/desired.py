@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from provisioner.change import Change, Key, Op
 from provisioner.checks.acceptance import Test
@@ -22,24 +23,21 @@ from provisioner.site.wording import dotted
 from provisioner.text.source import Step
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """An MCP server of the site that somebody else registers; `labels` None: the site does not say."""
 
     labels: Mapping[str, str] | None
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Excepting:
+class Excepting(Struct, frozen=True):
     """A role with except_tools: whether it reaches a server with these labels, and its place."""
 
     reaches: Callable[[Mapping[str, str]], bool]
     at: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(Struct, frozen=True):
     """Everything a plan needs to know of a site.
 
     `kinds` are in scope: only of these may anything be created, changed or called orphaned.

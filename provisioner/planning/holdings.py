@@ -7,7 +7,8 @@ checks that a bot's roles exist, and one missing role fails all of the bot's cer
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from provisioner.change import Change, Key, Op
 from provisioner.cluster.resource import Resource, without_labels

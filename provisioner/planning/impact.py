@@ -6,7 +6,8 @@ Roles and bots of others are in both worlds, so whatever a change does to them i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from provisioner.change import Access, AccessRow, Change, Key, Op
 from provisioner.cluster.resource import Resource, resource

@@ -7,8 +7,9 @@ of it. Nothing else comes along: a role that is changed does not take the bots t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from difflib import get_close_matches
+
+from msgspec.structs import replace
 
 from provisioner.change import Change, Key, Op
 from provisioner.errors import Missing

@@ -14,9 +14,10 @@ here knows how a cluster is reached, and deleting is planning with less desired.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from operator import attrgetter
 from typing import Final
+
+from msgspec.structs import replace
 
 from provisioner.change import Access, Change, ClusterInfo, Key, Op, Plan, TestResult
 from provisioner.checks.acceptance import results

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from provisioner.change import Change, Key, Op
 from provisioner.cluster.resource import Resource

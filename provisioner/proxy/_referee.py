@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from operator import not_
 from types import NoneType
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.values import Plain
 
@@ -38,8 +39,7 @@ Edit = tuple[int, int, str]
 """From where to where in a text, and what is to stand there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What of a line goes on, what goes back to the client, and the tools that were kept from it."""
 
     forward: bytes = b""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.rbac.expressions import (
     Dialect,
@@ -48,8 +49,7 @@ INTERNAL: Final = frozenset(
 _TEMPLATE: Final = re.compile(r"([^}{]*)\{\{([^}{]*)\}\}([^}{]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(Struct, frozen=True):
     """What became of one text: its values, and why there is none where it was dropped."""
 
     source: str

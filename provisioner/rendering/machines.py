@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from functools import lru_cache, partial
 from typing import Final
 
@@ -20,7 +19,7 @@ from provisioner.values import Plain
 Reach = Callable[[str], tuple[str, ...]]
 """Gives, for a bot, the servers on which it has a tool, or may have one."""
 
-_FACTS: Final = tuple(field.name for field in fields(Connection))
+_FACTS: Final = Connection.__struct_fields__
 
 MachineFile = tuple[str, str, Callable[[], Place], Callable[[], Mapping[str, Plain]]]
 """Its path, its template, what finds the site entry behind it, and what tells the template."""

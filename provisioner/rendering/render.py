@@ -8,10 +8,12 @@ site's label.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from provisioner.change import Key
 from provisioner.checks.worlds import site_world
@@ -34,8 +36,7 @@ _ASKED: Final = (("kind",), ("metadata", "name"), ("metadata", "labels", SITE_LA
 _DIRECTORIES: Final = {"role": "roles", "app": "apps", "bot": "bots", "token": "tokens"}
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(Struct, frozen=True, dict=True):
     """What a site comes to: resources for the cluster, and every file by its relative path.
 
     `documents` are the files of the cluster, `machines` makes those of the bots' machines.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.change import Cause, Change, Field, Op, Plan
 from provisioner.cluster.kinds import SITE_LABEL
@@ -27,8 +28,7 @@ _CAUSES: Final[dict[Cause, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One change or note, ready to be shown.
 
     `fields` are (path, lines) pairs; a line is (sign, text), the sign one of "+", "-", " ".

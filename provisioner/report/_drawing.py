@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from provisioner.report._graph import LAYERS, Graph, Node, Tie
 from provisioner.text.terminal import visible, width
@@ -29,8 +30,7 @@ _TOLD: Final = 100  # names of a box that stands for several
 _TITLES: Final = ("Bots", "Roles", "MCP servers")
 
 
-@dataclass(slots=True)
-class _Drawing:
+class _Drawing(Struct):
     graph: Graph
     columns: list[list[Node]]
     neighbours: Mapping[Node, Sequence[Node]]

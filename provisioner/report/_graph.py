@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from msgspec import Struct, field
 
 from provisioner.change import Change, Op, Plan
 from provisioner.planning.holdings import roles_of
@@ -25,8 +26,7 @@ State = Literal["gained", "lost", "both", "kept"]
 Tie = tuple["Node", "Node"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Node:
+class Node(Struct, frozen=True, order=True):
     """A bot, a role or a server, or several of a layer; `state` is one of `STATES`."""
 
     layer: int
@@ -35,8 +35,7 @@ class Node:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """Nodes, and what becomes of the ties between them; a tie leads to a higher layer.
 
     `effects` says for a bot or a server how many tools are gained and lost there.
@@ -68,8 +67,7 @@ def graph(plan: Plan) -> Graph:
     return _readable(whole)
 
 
-@dataclass(frozen=True, slots=True)
-class _Path:
+class _Path(Struct, frozen=True):
     start: tuple[int, str]
     end: tuple[int, str]
     state: State

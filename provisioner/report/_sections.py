@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 _SHARE: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A part of a text, in lines; `what` names the items in the plural, such as `rows`.
 
     Sizes are in bytes of UTF-8: nobody who limits a text counts more.
@@ -37,8 +37,7 @@ class Section:
         return ("", f"… and {left:,} more {self.what}.")
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(Struct, frozen=True):
     """What became of a section: its lines, and how many items were left out."""
 
     section: Section

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from provisioner.change import AccessRow
 
 KINDS: Final[dict[str, str]] = {"session": "connect", "tool": "", "pattern": "whatever matches"}
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """What a bot gains or loses on a server by one and the same rule.
 
     `pattern` is what lets the tools through, "" where it is the tool's own name; `names` are the

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -26,8 +27,7 @@ from provisioner.values import Plain, nothing
 Loc = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """What came of a document.
 
     `site` is None when there are problems that forbid its use; `partial` is what could be read in

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from provisioner.errors import FileError, Problem, SiteError
 from provisioner.site.model import Site
@@ -13,8 +14,7 @@ from provisioner.system import files
 from provisioner.text.source import Document
 
 
-@dataclass(frozen=True, slots=True)
-class Formats:
+class Formats(Struct, frozen=True):
     """The templates that a site brings along: their texts, and the path of each file, by name."""
 
     texts: Mapping[str, str]

@@ -7,9 +7,11 @@ overlay comes after: maps merge deep, lists and scalars replace, null removes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from provisioner.errors import FileError, Place, Problem
 from provisioner.system import files
@@ -29,8 +31,7 @@ CODES: Final = {
 _DEEPEST: Final = 8  # how many overlays may stand on each other
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """One reading of a site: where its repository begins, and what was found wrong."""
 
     root: Path

@@ -9,10 +9,12 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from provisioner.errors import FileError
 from provisioner.system.exposure import open_to_all
@@ -21,8 +23,7 @@ from provisioner.system.files import PRIVATE, explained
 _PAUSE: Final = 0.2  # seconds between two attempts
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """Who holds a lock: process id, host name, and since when in seconds since the epoch."""
 
     pid: int

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.errors import FileError
 from provisioner.system import files
@@ -18,8 +19,7 @@ MANIFEST: Final = ".provision-manifest.json"
 _OURS: Final = ("roles", "apps", "bots", "tokens", "tbot", "clients")
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """How a directory differs from what it should hold: relative paths, each list sorted.
 
     `stale` is what we wrote once and want no longer, `extra` what stands beside it and is not ours.

@@ -16,15 +16,15 @@ import subprocess
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from types import MappingProxyType
 from typing import IO, Final
+
+from msgspec import Struct
 
 from provisioner.errors import ProvisionError
 from provisioner.system import mortal
-from provisioner.values import Secret
+from provisioner.values import EMPTY, Secret
 
 Notify = Callable[[tuple[str, ...]], None]
 """Is told the masked argv of every command as it starts."""
@@ -39,8 +39,7 @@ _ESCAPES: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """What to run.
 
     `argv[0]` is a path or a name to look up on PATH. A `Secret` among the arguments is revealed to
@@ -51,15 +50,17 @@ class Command:
     """
 
     argv: tuple[str | Secret, ...]
-    stdin: bytes | None = field(default=None, repr=False)
+    stdin: bytes | None = None
     timeout: float = 60.0
-    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    env: Mapping[str, str] = EMPTY
     limit: int = 512 << 20
     hopeless: re.Pattern[str] | None = None
 
+    def __repr__(self) -> str:
+        return f"Command({self.argv!r})"  # what goes in at stdin is not for a log
 
-@dataclass(frozen=True, slots=True)
-class Result:
+
+class Result(Struct, frozen=True):
     """What became of a command: `argv` is masked, `code` negative after a signal.
 
     Texts are UTF-8, with U+FFFD for what is not. `timed_out` says that we killed it, for its time
@@ -141,7 +142,7 @@ def start(
     *,
     stdin: int = subprocess.PIPE,
     stderr: int | None = subprocess.PIPE,
-    env: Mapping[str, str] = MappingProxyType({}),
+    env: Mapping[str, str] = EMPTY,
     orphaned: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
     """Start a command in a session of its own and return it; `end` is then up to the caller.

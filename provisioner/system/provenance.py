@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.errors import FileError
 from provisioner.system import files
@@ -20,8 +21,7 @@ _VARIABLES: Final = (("GITHUB_SHA", "GITHUB_REF"), ("CI_COMMIT_SHA", "CI_COMMIT_
 _LIMIT: Final = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """A commit by its hash, the branch or tag that was checked out if any, and who says so."""
 
     sha: str

@@ -9,50 +9,45 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from msgspec import Struct, field
 
 Position = Literal["first", "last", "not first", "not last"]
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Text that stands in the template."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """An expression that becomes one value; `number` is the caller's name for it."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Struct, frozen=True):
     """Text made elsewhere, such as an included template: whole lines, followed by whole lines."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Apart:
+class Apart(Struct, frozen=True):
     """Text that is written for later, such as the body of a macro."""
 
     body: Steps
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """One of several texts; `when` tells when it is the first one, if that hangs on the loop alone."""
 
     arms: tuple[Steps, ...]
     when: Position | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Struct, frozen=True):
     """A text repeated, and the one that stands there if there was nothing to repeat."""
 
     body: Steps
@@ -63,8 +58,7 @@ Step = Text | Value | Raw | Apart | Branch | Loop
 Steps = tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """What was found: where each misplaced value stands, by number, and which values are keys."""
 
     misplaced: Mapping[int, str]
@@ -80,8 +74,7 @@ def examine(language: str, steps: Steps) -> Placement:
     return Placement({n: _WHERE[mode] for n, mode in walk.faults.items()}, frozenset(walk.keys))
 
 
-@dataclass(frozen=True, slots=True)
-class _Spot:
+class _Spot(Struct, frozen=True):
     """What stands before a point: the mode, the open brackets, the value that ended there."""
 
     mode: str = "free"
@@ -100,8 +93,7 @@ _Modes = Mapping[str, re.Pattern[str]]
 """By mode: the pattern that takes at least one character and names the next mode by its group."""
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     outside: _Modes
     inside: _Modes
     faults: dict[int, str] = field(default_factory=dict)

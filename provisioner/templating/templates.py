@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from traceback import walk_tb
 from typing import Final
 
 from jinja2 import BaseLoader, Environment, Template, TemplateError, TemplateNotFound, nodes
 from jinja2.exceptions import SecurityError, TemplateSyntaxError, UndefinedError
+from msgspec import Struct
+from msgspec.structs import replace
 
 from provisioner.errors import Place, Problem, SiteError
 from provisioner.templating import placement
@@ -56,8 +57,7 @@ Entry = Place | Callable[[], Place]
 """The place in the site for which something is rendered, or what finds it when it is needed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Templates:
+class Templates(Struct, frozen=True):
     """Compiled templates, by file name such as `teleport/role.yaml.j2`."""
 
     _shelf: _Shelf
@@ -216,8 +216,7 @@ def _compile(
     return problems
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Struct, frozen=True):
     kind: str
     text: str
     at: int

@@ -7,9 +7,10 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Final
+
+from msgspec import Struct
 
 _PLAIN: Final = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_./@*+-]|:(?=[A-Za-z0-9_/.*-]))*").fullmatch
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -63,8 +64,7 @@ def _quoted(text: str) -> str:
     return _encode(text, _u)
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(Struct, frozen=True):
     """How one language writes plain values: text, numbers, booleans, None, lists and mappings."""
 
     name: str
@@ -112,8 +112,7 @@ class Language:
         return [self.write(value)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Yaml(Language):
+class _Yaml(Language, frozen=True):
     def lines(self, value: object) -> list[str]:
         """Return `value` in block style; lists of scalars stay on one line where that reads well."""
         return _lines(value)

@@ -7,8 +7,9 @@ what changed is told together with the roles and bots that it concerns.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from provisioner.errors import ProvisionError
 from provisioner.rbac.access import Checker, World
@@ -17,8 +18,7 @@ from provisioner.tools.lock import Changed, Pin, Tool, diff
 State = Literal["same", "drift", "no baseline", "unreachable"]
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """A role whose pattern lets these bots call a tool."""
 
     role: str
@@ -26,8 +26,7 @@ class Grant:
     bots: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One tool that is not as it was pinned, and who may call it.
 
     `change` is None for a tool that came or went. `grants` is None where nobody knows them: the
@@ -39,8 +38,7 @@ class Finding:
     grants: tuple[Grant, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """One server against its pin; `why` says why it could not be read, `hint` the cure."""
 
     server: str

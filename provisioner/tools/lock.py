@@ -11,14 +11,15 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.errors import Place, Problem
 from provisioner.text import source
 from provisioner.text.scalars import YAML
 from provisioner.text.source import Document, Step
-from provisioner.values import Body, Plain, canonical_json, freeze, nothing, sha256, thaw
+from provisioner.values import EMPTY, Body, Plain, canonical_json, freeze, sha256, thaw
 
 FILE: Final = "tools.lock.yaml"
 CODES: Final = {
@@ -49,8 +50,7 @@ _SEEN: Final = frozenset("LNPS")  # letters, numbers, punctuation, symbols
 _FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")  # letters that look like nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Struct, frozen=True):
     """A tool by its name, and what its server says of it, in MCP's spelling and without the name."""
 
     name: str
@@ -62,8 +62,7 @@ class Tool:
         return sha256({"name": self.name, **self.definition})
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Struct, frozen=True):
     """The tools of one server at one moment.
 
     `complete` says that these are all; else it is what the reader was allowed to see. `source` is
@@ -73,7 +72,7 @@ class Pin:
     complete: bool
     source: str
     pinned_at: str
-    tools: Mapping[str, Tool] = field(default_factory=nothing)
+    tools: Mapping[str, Tool] = EMPTY
 
     def says(self) -> Plain:
         """Return all of it but the time, to be compared."""
@@ -81,20 +80,18 @@ class Pin:
         return self.complete, self.source, hashes
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """The pins by their servers; `document` is what they were read from."""
 
-    pins: Mapping[str, Pin] = field(default_factory=nothing)
-    document: Document | None = field(default=None, compare=False, repr=False)
+    pins: Mapping[str, Pin] = EMPTY
+    document: Document | None = None
 
     def place(self, server: str) -> Place | None:
         """Return where the pin of a server stands."""
         return self.document.key_place(("servers", server)) if self.document else None
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """A tool whose definition is another one; `parts` of it differ, as `PARTS` calls them."""
 
     before: Tool
@@ -102,8 +99,7 @@ class Changed:
     parts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(Struct, frozen=True):
     """How a server differs from its pin.
 
     `unseen` are pinned tools that an incomplete reading does not have: gone, or only hidden.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from provisioner.planning.impact import as_access
 from provisioner.rbac.access import Identity, Server, World, connect, decide, difference, matrix

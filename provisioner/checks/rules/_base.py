@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from provisioner.errors import Severity
 
@@ -23,8 +24,7 @@ Its reference goes on to say 24h; https://github.com/gravitational/teleport/pull
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Where in the site a rule is broken, in what way, and the cure.
 
     `on_key` points at the key of the entry instead of at its value. `word` is what was written
@@ -46,8 +46,7 @@ class Finding:
         return f"did you mean {close[0]}?" if close else self.hint
 
 
-@dataclass(frozen=True, slots=True)
-class Rule(Generic[S]):
+class Rule(Struct, Generic[S], frozen=True):
     """One rule about subjects `S`; `title` is what the documentation calls it.
 
     A `firm` rule cannot be configured, `because` of what is said there: most refuse what can be

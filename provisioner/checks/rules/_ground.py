@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct
 
 from provisioner.checks.worlds import site_world
 from provisioner.cluster.resource import Resource
@@ -20,14 +21,13 @@ from provisioner.rbac.access import (
 )
 from provisioner.site.model import Site
 from provisioner.tools.lock import Lock, Tool
-from provisioner.values import EMPTY, Body, nothing
+from provisioner.values import EMPTY, Body
 
 Writers = Mapping[str, frozenset[str]]
 """By MCP server, the tools that say of themselves that they change something."""
 
 
-@dataclass(frozen=True)
-class Ground:
+class Ground(Struct, frozen=True, dict=True):
     """A site, and where each role and bot of it gets to, as far as the site alone knows.
 
     `reached` are the servers of each role, for any of its holders; a role is not in it where
@@ -38,7 +38,7 @@ class Ground:
     site: Site
     world: World
     reached: Mapping[str, tuple[Server, ...]]
-    writers: Writers = field(default_factory=nothing)
+    writers: Writers = EMPTY
 
     def tools(self, role: str) -> frozenset[str] | None:
         """Return the tools of all servers that a role reaches; None where not all are known."""

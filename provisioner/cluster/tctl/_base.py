@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import count
 from random import SystemRandom
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.cluster.teleport.caller import APPS_HINT, RULES_HINT
 from provisioner.effort import Call, Called
@@ -30,8 +31,7 @@ from provisioner.text.terminal import visible
 from provisioner.values import EMPTY
 
 
-@dataclass(frozen=True, slots=True)
-class TctlOptions:
+class TctlOptions(Struct, frozen=True):
     """How tctl is called.
 
     `path` is a path or a name on PATH. Without `auth_server` (of a proxy or auth server,

@@ -7,8 +7,9 @@ before each part what lives is listed again: one call a kind, whatever the size 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from provisioner.change import Key
 from provisioner.cluster.port import Outcome, Verb, Write

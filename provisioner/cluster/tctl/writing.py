@@ -15,10 +15,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.change import Key
 from provisioner.cluster.canonical import canonical
@@ -55,16 +56,14 @@ _ARGUMENT: Final = re.compile(r"[^\s@-].*")
 _LOOKS: Final = (0.0, 1.0, 2.0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(Struct, frozen=True):
     """Writes that one call carries out, in order; `tries` counts how often it met a rate limit."""
 
     writes: tuple[Write, ...]
     tries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Stop:
+class _Stop(Struct, frozen=True):
     """A call that did not get through: `left` is what it did not say it did, never empty.
 
     `moved` says that it did something, `unclear` that the first of `left` may have arrived.

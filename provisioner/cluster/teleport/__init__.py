@@ -15,10 +15,11 @@ about sessions and certificates.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, Final
+
+from msgspec import Struct
 
 from provisioner.change import Key
 from provisioner.cluster.teleport import (
@@ -58,8 +59,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(Struct, frozen=True):
     """How one kind of document is taken in, and the words for its being there or not."""
 
     read: Callable[[Server, Body], dict[str, Any]]

@@ -7,8 +7,9 @@ reference at https://goteleport.com/docs/reference/agent-services/mcp-access/.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from provisioner.cluster.teleport._base import (
     MCP,

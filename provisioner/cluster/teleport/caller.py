@@ -14,8 +14,9 @@ tool/tctl/common/resource_command.go (createRole, createApp), lib/services/role.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from provisioner.change import Key
 from provisioner.errors import Denied, Missing
@@ -39,8 +40,7 @@ _LISTING: Final[Mapping[str, tuple[str, ...]]] = {"bot": ("list",)}
 _LIST: Final = ("list", "read")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Somebody who holds these roles, given as whole documents."""
 
     roles: tuple[Body, ...]

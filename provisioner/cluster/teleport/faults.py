@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from provisioner.cluster.teleport._base import Mismatch, Unknown
 from provisioner.errors import Rejected
@@ -13,8 +14,7 @@ from provisioner.values import Body, Plain, is_mapping
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What is wrong at `path`: of another type than `wanted` (Go's word for it), or a word not `known`.
 
     Where neither is said, Teleport gives the reason in `message`.

@@ -6,8 +6,9 @@ lib/services/role.go `UnmarshalRoleV6` in github.com/gravitational/teleport.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from provisioner.cluster.teleport._base import (
     MCP,

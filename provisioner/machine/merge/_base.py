@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
+
+from msgspec import Struct
 
 from provisioner.errors import FileError
 from provisioner.machine.merge._words import words
@@ -25,8 +26,7 @@ ABSENT: Final[Plain] = object()
 _NOTHING: Final = Trace(-1, "\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Existing:
+class Existing(Struct, frozen=True):
     """A file as a machine has it: its text or None, what in it is ours, and the bot at hand."""
 
     text: str | None
@@ -39,8 +39,7 @@ class Existing:
         return self.text is None or self.ledger.wrote_all(self.text, self.bot)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What happens to one entry; `edited` if somebody changed it since we wrote it."""
 
     op: Op
@@ -48,16 +47,14 @@ class Change:
     edited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True):
     """Why a file cannot be merged into, and the cure."""
 
     message: str
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """What a merge comes to.
 
     `text` is the file's new text, None where there is to be no file. Where there are `conflicts`
@@ -73,8 +70,7 @@ class Merged:
     shown: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A place for an entry: its name in the ledger, its path for the editor, what it shall hold.
 
     `wanted` is ABSENT where nothing shall be; `name` is what people call it.
@@ -102,8 +98,7 @@ class Editor(Protocol):
         """Return `text` without the entries of which there are `traces`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(Struct, frozen=True):
     """How files of one language are edited, and what a new entry meets beside those of ours.
 
     `trace` is given the text, the entry's path, and the traces of ours that have the same parent.
@@ -127,8 +122,7 @@ TOML: Final = Language(toml, toml.trace)
 YAML: Final = Language(yamledit, _with_parents(yamledit))
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """A spot, what stands there, our record of it, and what follows."""
 
     spot: Spot

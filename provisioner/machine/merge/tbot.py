@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from provisioner.machine.merge._base import (
     ABSENT,

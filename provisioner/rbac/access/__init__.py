@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.rbac.access._base import (
     Broken,
@@ -62,8 +63,7 @@ __all__ = [
 _ORDER: Final = attrgetter("kind", "name", "role")
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """What is allowed after and not before, and the reverse, ordered by bot, server and name.
 
     The answer is about `bots` identities, `servers` servers and `tools` names of tools; on the

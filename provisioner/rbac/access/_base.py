@@ -6,9 +6,10 @@ All identities here are bots: they cannot answer an MFA prompt and have no trust
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from provisioner.errors import ProvisionError
 from provisioner.rbac.expressions import Env
@@ -20,16 +21,15 @@ from provisioner.rbac.patterns import (
     compile_pattern,
 )
 from provisioner.rbac.traits import Filled, fill, fill_labels, label_expression
-from provisioner.values import EMPTY, Body, canonical_json, nothing
+from provisioner.values import EMPTY, Body, canonical_json
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """A bot as its certificate says: its name, the whole bodies of its roles, its traits."""
 
     name: str
     roles: tuple[Body, ...] = ()
-    traits: Mapping[str, tuple[str, ...]] = field(default_factory=nothing)
+    traits: Mapping[str, tuple[str, ...]] = EMPTY
 
     @property
     def env(self) -> Env:
@@ -41,12 +41,11 @@ class Identity:
         return Env(f"bot-{self.name}", self.traits, server.labels)
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """An app by its name and labels; `tools` is None where not all of them are known."""
 
     name: str
-    labels: Mapping[str, str] = field(default_factory=nothing)
+    labels: Mapping[str, str] = EMPTY
     tools: tuple[str, ...] | None = None
     is_mcp: bool = True
 
@@ -65,8 +64,7 @@ class Why(StrEnum):
     GONE = "gone"  # only in a difference: the bot, the server or the tool is not there any more
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One text in a list of tools as Teleport matches it; `source` is how the role writes it."""
 
     source: str
@@ -78,8 +76,7 @@ class Entry:
         return self.pattern.text
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """One text in a list of tools that RE2 cannot compile, for the reason in `error`."""
 
     source: str
@@ -87,8 +84,7 @@ class Broken:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class LabelFinding:
+class LabelFinding(Struct, frozen=True):
     """What the labels of a role say about a server: `answer` is None if Teleport cannot tell.
 
     `labels` and `expression` are the halves of the answer, None where the role has none or was not
@@ -104,16 +100,14 @@ class LabelFinding:
 SILENT: Final = LabelFinding(answer=False)  # a role without labels is for no server
 
 
-@dataclass(frozen=True, slots=True)
-class ToolFinding:
+class ToolFinding(Struct, frozen=True):
     """What a list says about a tool; `entry` is the one that matched, or cannot be compiled."""
 
     answer: bool | None
     entry: Entry | Broken | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(Struct, frozen=True):
     """One half of a role, `allow` or `deny`, with the templates filled in.
 
     `usable` are the entries before the first that cannot be compiled, which is `broken`: Teleport
@@ -160,8 +154,7 @@ class Conditions:
         return tuple(entry.pattern for entry in self.usable)
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(Struct, frozen=True):
     """A role as it stands for one identity; `gate`: what it asks for that no bot can give."""
 
     name: str
@@ -228,8 +221,7 @@ def _conditions(half: Mapping[str, Any], env: Env, default: Mapping[str, str]) -
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Permitted:
+class Permitted(Struct, frozen=True):
     """Which names may be called on a server, as patterns.
 
     Those that match an entry of `allow` (with its role), a pattern of each group of `limits`, and
@@ -246,8 +238,7 @@ class Permitted:
         return (tuple(entry.pattern for _, entry in self.allow), *self.limits)
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """What both halves of a role say about the labels of a server."""
 
     role: Role

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, takewhile
+
+from msgspec import Struct
 
 from provisioner.rbac.access._base import Conditions, Server
 from provisioner.rbac.patterns import Pattern, PatternError, common_prefix, compile_pattern
@@ -55,8 +56,7 @@ class Names:
         return takewhile(lambda name: name.startswith(prefix), rest)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A server, the number of its set of labels, and its tools as bits."""
 
     server: Server

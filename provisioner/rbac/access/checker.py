@@ -10,7 +10,7 @@ that comes to it, refuses the call.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from provisioner.rbac.access._base import (
     Broken,
@@ -31,8 +31,7 @@ from provisioner.rbac.patterns import Answer, Pattern, find
 from provisioner.rbac.traits import Filled
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What one role says to the question, also where another role had settled it before.
 
     The tools are None when the question was about a session. `gate` is what the role asks for that
@@ -49,8 +48,7 @@ class Step:
     dropped: tuple[Filled, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What settled the question, in which role, and what every role had to say.
 
     `entry` is the text of the list of tools that settled it, if one did.

@@ -6,8 +6,9 @@ An answer about millions of calls takes seconds: see `_crews` for how.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from provisioner.rbac.access._base import (
     Identity,
@@ -21,8 +22,7 @@ from provisioner.rbac.access._index import LabelSets, Names, Place
 from provisioner.values import Body
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """All identities and servers of one moment; names are unique in each."""
 
     identities: tuple[Identity, ...] = ()

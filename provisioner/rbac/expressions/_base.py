@@ -3,64 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from provisioner.errors import ProvisionError
-from provisioner.values import nothing
+from provisioner.values import EMPTY
 
 
 class ExpressionError(ProvisionError):
     """An expression that cannot be parsed, or has no value here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Env:
+class Env(Struct, frozen=True):
     """What an expression can ask for: the user's name and traits, the labels of the resource."""
 
     user: str = ""
-    traits: Mapping[str, tuple[str, ...]] = field(default_factory=nothing)
-    labels: Mapping[str, str] = field(default_factory=nothing)
+    traits: Mapping[str, tuple[str, ...]] = EMPTY
+    labels: Mapping[str, str] = EMPTY
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A name with its dots taken apart: `user.spec.traits`."""
 
     parts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """A text or a number as it stands."""
 
     value: str | int
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """`container[key]`."""
 
     container: Tree
     key: Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """`function(arguments)`."""
 
     function: str
     arguments: tuple[Tree, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     """`!item`."""
 
     item: Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """`left operator right`."""
 
     operator: str

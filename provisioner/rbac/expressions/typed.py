@@ -7,8 +7,9 @@ wrong type is an error even where evaluation would never get.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from provisioner.rbac.expressions._base import (
     Binary,
@@ -26,24 +27,21 @@ Type = Literal["text", "texts", "bool", "number"]
 Run = Callable[[Env], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(Struct, frozen=True):
     """Something with a value: its type, and what yields the value (and may raise)."""
 
     type: Type
     run: Run
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A variable that has no value until it is indexed: the type of its entries, and one by key."""
 
     type: Type
     at: Callable[[Env, str], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """A function: with `rest` its only parameter may be given any number of times."""
 
     parameters: tuple[Type, ...]
@@ -53,8 +51,7 @@ class Function:
     needs_env: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """What expressions of one kind may say and the type they must have.
 
     With `other`, a name that is not among the variables stands for that table.

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from provisioner.errors import ProvisionError
 from provisioner.rbac.access import Identity, Server, World
-from provisioner.values import nothing
+from provisioner.values import EMPTY
 
 _MANY: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """A world with a name, and what answers about it have to say besides.
 
     `lacking` are, by bot, the roles that it names and that are not in the world, and `so` what
@@ -26,9 +27,9 @@ class Scene:
     name: str
     world: World
     notes: tuple[str, ...] = ()
-    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=nothing)
+    lacking: Mapping[str, tuple[str, ...]] = EMPTY
     so: str = ""
-    lifetimes: Mapping[str, tuple[str, str]] = field(default_factory=nothing)
+    lifetimes: Mapping[str, tuple[str, str]] = EMPTY
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -49,8 +50,7 @@ class Scene:
         return len({tool for server in self.world.servers for tool in server.tools or ()})
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is asked about: bots and servers by their names, none for all; one tool, or any."""
 
     bots: tuple[str, ...] = ()

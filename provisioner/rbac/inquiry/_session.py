@@ -7,8 +7,9 @@ Sources: Teleport rfd/0209-mcp-access.md (no second factor within a session), li
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.rbac.access import Decision, Identity, Server, Step, Why, connect
 from provisioner.rbac.inquiry._phrases import fault, why_not
@@ -17,8 +18,7 @@ _DEFAULT: Final = ("20m", "1h")
 _GATES: Final = {Why.NEEDS_MFA: "session MFA", Why.NEEDS_DEVICE: "a trusted device"}
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """Whether a bot can have a session with a server, and why.
 
     `demands` say what roles ask of a session besides their labels, `effect` when changes count:

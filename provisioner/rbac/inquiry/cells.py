@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from provisioner.rbac.access import Spot, World, matrix
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """What one bot may do on one server with which it can have a session.
 
     `items` are the tools that it may call; or patterns, where `total` is None because the

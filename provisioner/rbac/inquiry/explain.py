@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from provisioner.rbac.access import (
     Conditions,
@@ -23,8 +25,7 @@ from provisioner.rbac.inquiry._session import Session, session
 from provisioner.values import Body
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(Struct, frozen=True):
     """What one role says to the call: its findings, and each of them in words."""
 
     step: Step
@@ -34,8 +35,7 @@ class Opinion:
     allow_tools: str
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """A decision with its reasons; `cures` are what would have to change for another one.
 
     `session` is about what has to be there before any call.
@@ -71,8 +71,7 @@ def explain(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     identity: Identity
     server: Server
     tool: str

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 from operator import attrgetter
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from provisioner.rbac.patterns import automata, regex
 from provisioner.rbac.patterns._base import (
@@ -56,8 +57,7 @@ __all__ = [
 Group = Sequence[Pattern]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Yes (True), no (False) or undecided (None, for a `reason`); `name` is the proof."""
 
     value: bool | None

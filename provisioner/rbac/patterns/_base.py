@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from provisioner.errors import ProvisionError
 
@@ -56,29 +57,25 @@ def holds(these: Ranges, char: int) -> bool:
     return any(low <= char <= high for low, high in these)
 
 
-@dataclass(frozen=True, slots=True)
-class Chars:
+class Chars(Struct, frozen=True):
     """One character out of a set."""
 
     ranges: Ranges
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One node after the other; the empty row matches the empty text."""
 
     items: tuple[Node, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Any one of the options."""
 
     options: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     """The same node again and again: at least `least` times, at most `most` (None: no end)."""
 
     item: Node
@@ -89,8 +86,7 @@ class Repeat:
 Where = Literal["begin", "end", "line begin", "line end", "word edge", "no word edge"]
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """A place between two characters, not a character."""
 
     where: Where

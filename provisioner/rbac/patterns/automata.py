@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct, field
 
 from provisioner.rbac.patterns._base import (
     EVERY,
@@ -86,20 +87,17 @@ _MATCH: Final = 0
 _FOUND: Final[States] = frozenset((_MATCH,))
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     ranges: Ranges
     then: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Gate:
+class _Gate(Struct, frozen=True):
     where: Where
     then: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Fork:
+class _Fork(Struct, frozen=True):
     thens: list[int] = field(default_factory=list)
 
 

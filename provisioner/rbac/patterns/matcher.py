@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Final, Literal
 
 import re2
+from msgspec import Struct
 
 from provisioner.rbac.patterns._base import PatternError
 
@@ -35,13 +35,12 @@ _OPTIONS.log_errors = False
 _OPTIONS.never_capture = True
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A text that Teleport can compile: made by `compile_pattern`, equal when the text is."""
+class Pattern(Struct, frozen=True, eq=False):
+    """A text that Teleport can compile, made by `compile_pattern`."""
 
     text: str
     kind: Kind
-    _test: Callable[[str], bool] = field(compare=False, repr=False)
+    _test: Callable[[str], bool]
 
     def matches(self, name: str) -> bool:
         """Say whether Teleport takes `name` for a match."""
@@ -103,8 +102,7 @@ def _explained(expression: str) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class LabelMatch:
+class LabelMatch(Struct, frozen=True):
     """Whether a selector matches, and what decided it.
 
     "everything": `'*': '*'`. "keys": all keys matched. "empty": the selector selects nothing.
@@ -118,8 +116,7 @@ class LabelMatch:
     value: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LabelSelector:
+class LabelSelector(Struct, frozen=True):
     """The labels that a role asks for: every key, each with at least one of its values."""
 
     wanted: tuple[tuple[str, tuple[str, ...]], ...] = ()

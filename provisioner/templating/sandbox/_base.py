@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 from jinja2 import StrictUndefined, TemplateError, Undefined
 from jinja2.utils import missing
+from msgspec import Struct
 
 LIMIT: Final = 16 * 2**20
 """What one rendering may spend: one for each character written, and for work as much as it takes."""
@@ -38,8 +38,7 @@ class Exhausted(TemplateError):
     """A rendering has spent its budget."""
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     """One rendering: what it may still spend, and the names that it was given."""
 
     left: int

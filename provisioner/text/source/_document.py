@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal
 
+from msgspec import Struct
+
 from provisioner.errors import Place
 from provisioner.text.source._base import Marks, Step, excerpt
-from provisioner.values import Plain
+from provisioner.values import EMPTY, Plain
 
 Origin = tuple[Marks, Plain]
 """A value as it came from a file, with the marks of that file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True, eq=False):
     """A YAML value and the place of everything in it.
 
     `value` is plain: dict, list, str, int, float, bool, None; it is shared and must not be
     changed. `file` is the path as the user gave it, of the uppermost layer where there are several.
+    `origins` says, by the id of a merged mapping, which mappings it was made of, the winning one first.
     `named` is where another file names this one, by the key `how`; None for the file one began with.
     """
 
     file: str
     value: Plain
-    marks: Marks = field(repr=False, compare=False)
-    layers: tuple[Document, ...] = field(default=(), repr=False, compare=False)
-    origins: Mapping[int, tuple[Origin, ...]] = field(
-        default_factory=dict, repr=False, compare=False
-    )  # id of a merged mapping -> the mappings it was made of, the winning one first
-    how: Literal["", "include", "extends"] = field(default="", compare=False)
-    named: Place | None = field(default=None, compare=False)
+    marks: Marks
+    layers: tuple[Document, ...] = ()
+    origins: Mapping[int, tuple[Origin, ...]] = EMPTY
+    how: Literal["", "include", "extends"] = ""
+    named: Place | None = None
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import isinf
 from typing import Any, Final, NoReturn
 
 import yaml
+from msgspec import Struct
 from yaml.events import (
     AliasEvent,
     MappingEndEvent,
@@ -87,8 +87,7 @@ class UnreadableError(Exception):
     """The rest of the file cannot be read; the reason is among the findings."""
 
 
-@dataclass(slots=True)
-class _Anchor:
+class _Anchor(Struct):
     """What an alias repeats: a value, its size in characters and its levels of nesting."""
 
     value: Plain = None

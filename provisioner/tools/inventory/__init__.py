@@ -9,10 +9,11 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from provisioner.effort import Call, Called, Tell, unheard
 from provisioner.errors import ProvisionError
@@ -33,8 +34,7 @@ _TSH_SECONDS: Final = 60.0
 _SDK: Final = frozenset({"anyio", "httpx2", "mcp", "mcp_types"})
 
 
-@dataclass(frozen=True, slots=True)
-class Tsh:
+class Tsh(Struct, frozen=True):
     """Teleport's client, and as whom it speaks: the identity file of a bot, or None: as itself."""
 
     path: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from provisioner.errors import ProvisionError
 from provisioner.values import Plain
@@ -22,8 +23,7 @@ class Unreadable(ProvisionError):
     """A server whose tools could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """An MCP server and the way to it: a command that speaks stdio, or else a URL.
 
     `source` is how the lock names that way, without secrets. `complete` says that whoever answers

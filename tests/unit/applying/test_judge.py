@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from provisioner.applying.judge import Limits, judge
 from provisioner.change import Adoption, Key, Op, Plan

@@ -5,11 +5,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from provisioner.change import Key
 from provisioner.cluster.canonical import canonical

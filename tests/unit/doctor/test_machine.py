@@ -4,12 +4,12 @@ import errno
 import grp
 import os
 import struct
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from provisioner.doctor import machine
 from provisioner.doctor.certificate import Certificate, parse

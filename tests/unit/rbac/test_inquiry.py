@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from provisioner.errors import ProvisionError
 from provisioner.rbac.access import Identity, Server, Why, decide, matrix

@@ -24,10 +24,10 @@ every role is evaluated.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from provisioner.rbac.access import Identity, Server, Why, World, connect, decide, matrix
 from provisioner.rbac.inquiry import explain

@@ -6,10 +6,10 @@ import hashlib
 import html.parser
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from provisioner.change import Access
 from provisioner.planning.impact import as_access

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from provisioner.change import ClusterInfo, Plan
 from provisioner.cluster.kinds import APPLIED_LABEL, SITE_LABEL

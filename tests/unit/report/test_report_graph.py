@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
+
+from msgspec.structs import replace
 
 from provisioner.change import Access, AccessRow, Op, Plan
 from provisioner.report._drawing import drawn

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from msgspec.structs import replace
 
 from provisioner.change import Access, AccessRow, Plan
 from provisioner.change import TestResult as Result

@@ -6,11 +6,11 @@ import stat
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from threading import Timer
 
 import pytest
+from msgspec.structs import asdict
 
 from provisioner.errors import FileError
 from provisioner.system.files import PRIVATE

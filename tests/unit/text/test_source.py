@@ -502,5 +502,5 @@ def test_overlays_do_not_touch_what_they_are_made_of() -> None:
     """Merging changes no document, and an untouched part stays the very same object."""
     top, base = read(TOP), read(BASE)
     merged = overlay(top, base)
-    assert (top, base) == (read(TOP), read(BASE))
+    assert (top.value, base.value) == (read(TOP).value, read(BASE).value)
     assert merged.value["bots"] is base.value["bots"]

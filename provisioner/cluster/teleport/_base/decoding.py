@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
+
+from msgspec import Struct
 
 from provisioner.errors import Rejected
 from provisioner.text import units
@@ -44,8 +45,7 @@ _TRUE: Final = frozenset({"yes", "yeah", "y", "true", "1", "on"})
 TRUTHS: Final = _TRUE | {"no", "nope", "n", "false", "0", "off"}
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """The Teleport that answers: its version, its clock, and where its revisions come from.
 
     `strict` decoding refuses unknown fields; otherwise they are dropped in silence.
@@ -61,8 +61,7 @@ class Server:
         return self.version >= since
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field of a struct: `empty` is printed for nothing where there is no `omitempty`."""
 
     decode: Decode

@@ -6,10 +6,11 @@ import gc
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from provisioner.errors import Place, ProvisionError
 
@@ -60,8 +61,7 @@ class SpliceError(ProvisionError, ValueError):
         return SpliceError(self.message, at=at, excerpt=self.excerpt, hint=self.hint)
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """What stood where an entry goes before it was put there, so that removing it can restore that.
 
     `depth` is how many keys of the entry's path led to something (-1: the document was empty), and
@@ -183,8 +183,7 @@ class Span(NamedTuple):
     comma: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A comma-separated group in brackets, whatever its language.
 
     `start` is the offset after the opening bracket and `end` that of the closing one; `comment`

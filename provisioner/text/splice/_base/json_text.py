@@ -11,8 +11,9 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, NamedTuple, NoReturn
+
+from msgspec import Struct
 
 from provisioner.text.splice._base import MAX_DEPTH, NEVER, Path, Span, failure
 from provisioner.text.splice._base.json_fault import CLOSING, COMMENT, GAP, HINT, fault
@@ -58,8 +59,7 @@ class Member(NamedTuple):
         return Span(self.start, self.node.end, self.comma)
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(Struct, frozen=True):
     """What a file uses that a client which reads strict JSON cannot read."""
 
     has_comments: bool

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import yaml
+from msgspec import Struct
 
 from provisioner.values import Plain
 
@@ -27,8 +27,7 @@ _WORDS: Final[Mapping[str, Plain]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """A step of a path into a list: the one item whose plain value passes the test.
 
     `name` says in an error message which one that is. Only items whose source has `word` in it can
