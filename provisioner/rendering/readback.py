@@ -7,13 +7,14 @@ file is the one that would tell, or would not.
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Final
 
 import yaml
 
-from provisioner.text.splice import SpliceError, jsonc, toml
+from provisioner.text.splice import SpliceError, jsonc
 
 
 def fault(text: str, path: str) -> str:
@@ -37,9 +38,11 @@ def _json(text: str) -> str:
 
 def _toml(text: str) -> str:
     try:
-        toml.get(text, ())
-    except SpliceError as error:
-        return str(error).replace("not TOML: ", "", 1)
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return str(error)
+    except RecursionError:
+        return "nested too deeply"
     return ""
 
 
