@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 from provisioner.text.source._events import MAX_DEPTH, resolve
-from provisioner.values import EMPTY, Body, Plain, freeze
+from provisioner.values import EMPTY, Body, Plain
 
 _REST: Final = r"(?:[A-Za-z0-9_./@*+-]|:(?=[A-Za-z0-9_/.*-]))*"
 _QUOTED: Final = r'"(?:[ !#-\[\]-~\u00c0-\u024f]|\\["\\nrt])*"'
@@ -30,8 +31,11 @@ _Map = dict[str, Plain]
 _Block = tuple[int, _Map | list[Plain]]
 """An open mapping or list, and the indent of what stands in it."""
 
-_Slot = tuple[_Map, str] | None
-"""A mapping and its last key, where the value may stand on the next lines."""
+_Place = tuple[_Map, str]
+"""A mapping and a key of it: the last one may have its value on the next lines."""
+
+_Line = tuple[int, bool, str | None, Plain]
+"""The indent of a line, whether it begins an item, its key and its value."""
 
 
 class _OtherError(Exception):
@@ -42,25 +46,29 @@ def quick(text: str) -> Body | None:
     """Return the mapping that `text` is in YAML, frozen, or None where libyaml has to be asked."""
     whole: _Map = {}
     blocks: list[_Block] = [(0, whole)]
-    slot: _Slot = None
+    lists: list[_Place] = []
+    slot: _Place | None = None
     try:
         for line in text.split("\n"):
             if line:
-                slot = _add(_taken_apart(line), blocks, slot)
+                slot = _add(_taken_apart(line), blocks, lists, slot)
     except _OtherError:
         return None
-    body: Body = freeze(whole)
-    return body
+    for mapping, key in lists:
+        mapping[key] = tuple(mapping[key])
+    return MappingProxyType(whole)
 
 
-def _add(line: tuple[int, bool, str | None, Plain], blocks: list[_Block], slot: _Slot) -> _Slot:
-    """Add a line to the innermost of `blocks` that it belongs to. Raises _OtherError."""
+def _add(
+    line: _Line, blocks: list[_Block], lists: list[_Place], slot: _Place | None
+) -> _Place | None:
+    """Add a line to the innermost of `blocks` that it belongs to. Raises _OtherError.
+
+    `lists` are where those stand that items are still added to; mappings are read-only from outside.
+    """
     indent, is_item, key, value = line
     if slot and indent > blocks[-1][0]:
-        mapping, last = slot
-        below: _Map | list[Plain] = [] if is_item else {}
-        mapping[last] = below
-        blocks.append((indent, below))
+        blocks.append((indent, _opened(slot, lists) if is_item else _below(slot)))
     while indent < blocks[-1][0]:
         blocks.pop()
     at, block = blocks[-1]
@@ -71,17 +79,34 @@ def _add(line: tuple[int, bool, str | None, Plain], blocks: list[_Block], slot: 
     return _other() if is_item else _add_pair(key, value, block)
 
 
-def _add_item(key: str | None, value: Plain, block: list[Plain], blocks: list[_Block]) -> _Slot:
+def _opened(slot: _Place, lists: list[_Place]) -> list[Plain]:
+    mapping, key = slot
+    items: list[Plain] = []
+    mapping[key] = items
+    lists.append(slot)
+    return items
+
+
+def _below(slot: _Place) -> _Map:
+    mapping, key = slot
+    below: _Map = {}
+    mapping[key] = MappingProxyType(below)
+    return below
+
+
+def _add_item(
+    key: str | None, value: Plain, block: list[Plain], blocks: list[_Block]
+) -> _Place | None:
     if key is not None:
         item: _Map = {}
-        block.append(item)
+        block.append(MappingProxyType(item))
         blocks.append((blocks[-1][0] + 2, item))
         return _add_pair(key, value, item)
     block.append(_other() if value is _BELOW else value)
     return None
 
 
-def _add_pair(key: str | None, value: Plain, block: _Map) -> _Slot:
+def _add_pair(key: str | None, value: Plain, block: _Map) -> _Place | None:
     if key is None or key in block:
         raise _OtherError
     if value is _BELOW:
@@ -96,8 +121,8 @@ def _other() -> NoReturn:
 
 
 @lru_cache(maxsize=4096)
-def _taken_apart(line: str) -> tuple[int, bool, str | None, Plain]:
-    """Return a line's indent, whether it begins an item, its key and its value."""
+def _taken_apart(line: str) -> _Line:
+    """Return what a line says. Raises _OtherError."""
     match = _LINE.fullmatch(line) if len(line) <= _LONGEST else None
     if match is None:
         raise _OtherError
