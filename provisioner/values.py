@@ -118,7 +118,8 @@ def secrets(value: Plain) -> Iterator[Secret]:
             yield from secrets(item)
 
 
-def _as_json(value: object) -> Plain:
+def as_json(value: object) -> Plain:
+    """Return what JSON encoders do not know themselves in words that they do. Raises TypeError."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Secret):
@@ -127,7 +128,7 @@ def _as_json(value: object) -> Plain:
 
 
 _CANONICAL: Final = json.JSONEncoder(
-    default=_as_json,
+    default=as_json,
     sort_keys=True,
     separators=(",", ":"),
     ensure_ascii=False,

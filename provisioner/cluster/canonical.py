@@ -57,9 +57,9 @@ _NONE: Final = _Rules()
 
 def _pruned(value: Mapping[str, Plain], rules: _Rules) -> dict[str, Plain]:
     """Walk down; what equals its default is dropped on the way up."""
-    kept = {}
+    kept, below = {}, rules.below
     for name, child in value.items():
-        rule = rules.below.get(name, _NONE)
+        rule = below.get(name, _NONE)
         if rule is _NONE and type(child) is str:  # most of what there is
             if child:
                 kept[name] = child

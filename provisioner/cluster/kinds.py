@@ -99,9 +99,10 @@ def _labels(value: Plain) -> Plain:
 
 def _set(value: Plain) -> Plain:
     """Teleport writes a list of one as text; order and repetition mean nothing in these lists."""
-    many = (value,) if isinstance(value, str) else value
-    if isinstance(many, list | tuple) and all(isinstance(item, str) for item in many):
-        return sorted(set(many))
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list | tuple) and {str}.issuperset(map(type, value)):
+        return sorted(set(value)) if len(value) > 1 else list(value)
     return value
 
 
