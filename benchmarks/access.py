@@ -20,7 +20,6 @@ from pathlib import Path
 from provisioner import workflow
 from provisioner.applying.apply import apply
 from provisioner.change import Access
-from provisioner.cli import GC_THRESHOLD
 from provisioner.cli._base import load_templates
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.planning import plan as planning
@@ -128,7 +127,7 @@ def plans(root: Path, runs: int) -> Iterator[tuple[str, str, str]]:
 
 def show_impact(tools: str, labels: str, root: str) -> None:
     """Print CPU seconds and rows of the access part of a plan, in the midst of planning."""
-    gc.set_threshold(GC_THRESHOLD)  # as the command does
+    gc.disable()  # as the command does
     path, templates = Path(root) / "site.yaml", load_templates(None)
     cluster = MemoryCluster(name="bench")
     path.write_text(site(tools, labels))

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import measure
 
-from provisioner.cli import GC_THRESHOLD
 from provisioner.clients import FORMATS
 from provisioner.machine.merge import Existing, Merged, merge_client, merge_tbot
 from provisioner.machine.sidecar import Ledger
@@ -128,7 +127,7 @@ def _in_memory(name: str, text: str, rendering: str, runs: int) -> tuple[list[fl
         return merge_client(existing, wanted, FORMATS[name])
 
     puts, removes = [], []
-    gc.set_threshold(GC_THRESHOLD)  # as the command does
+    gc.disable()  # as the command does
     for number in range(runs):
         old = text + "\n" * number
         seconds, done = timed(lambda old=old: merged(old, rendering, Ledger()))

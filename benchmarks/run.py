@@ -21,7 +21,6 @@ import floor
 import measure
 
 from provisioner import workflow
-from provisioner.cli import GC_THRESHOLD
 from provisioner.cli._base import load_templates
 from provisioner.clients import FORMATS
 from provisioner.cluster import snapshot
@@ -59,12 +58,11 @@ def no_op_plan(root: Path, runs: int) -> Iterator[Row]:
     fixtures.live_as(site, live)
 
     def ours() -> None:
-        ordinary = gc.get_threshold()
-        gc.set_threshold(GC_THRESHOLD)  # as the command does
+        gc.disable()  # as the command does
         prepared = workflow.prepare(site, load_templates(None))
         cluster = snapshot.parse(live.read_bytes(), str(live))
         assert not workflow.make_plan(prepared, cluster, prune=False).changes  # noqa: S101
-        gc.set_threshold(*ordinary)
+        gc.enable()
 
     def by_hand() -> None:
         assert not floor.main(str(site), str(live), quiet=True)  # noqa: S101

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,7 @@ def command(
         raise click.UsageError("say how the server is started: -- COMMAND...")
     prepared = _base.prepare(site, templates)
     checker, at = _session(prepared, bot, server)
+    gc.enable()  # it stays for as long as its client does
     with _leaving():
         return proxy.serve(argv, proxy.referee(checker, at), _CLIENT, _tell)
 

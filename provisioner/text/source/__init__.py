@@ -7,11 +7,9 @@ reviewer could read in another way than the program does is refused, with its pl
 
 from __future__ import annotations
 
-import gc
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
 import yaml
@@ -51,8 +49,7 @@ def load(data: bytes, file: str) -> tuple[Document | None, tuple[Problem, ...]]:
 def _read(data: bytes, findings: Findings) -> Document | None:
     reader = Reader(data, findings)
     try:
-        with _without_gc():
-            value = reader.read()
+        value = reader.read()
     except UnreadableError:
         return None
     except yaml.MarkedYAMLError as error:
@@ -103,15 +100,3 @@ def _about_directive(line: str) -> tuple[str, str]:
         f"the directive {show(line.rstrip())} is not supported",
         "remove the line; a line of text cannot begin with %",
     )
-
-
-@contextmanager
-def _without_gc() -> Iterator[None]:
-    """Keep the garbage collector out of a loop that only makes objects which stay."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -431,25 +429,6 @@ def test_a_long_line_is_cut_around_the_place(column: int) -> None:
     assert shown.index("^") == (81 if shown.startswith("…") else column - 1)
     assert len(shown.strip("…")) <= 200
     assert shown.strip("…") in line
-
-
-# --- garbage collection ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def _collector() -> Iterator[None]:
-    yield
-    gc.enable()
-
-
-@pytest.mark.usefixtures("_collector")
-@pytest.mark.parametrize("text", ["a: 1\n", "a: [\n", "[" * 99])
-@pytest.mark.parametrize("is_on", [True, False])
-def test_the_garbage_collector_is_left_as_it_was(text: str, *, is_on: bool) -> None:
-    """However reading ends, the collector is on or off as before."""
-    (gc.enable if is_on else gc.disable)()
-    load(text.encode(), "site.yaml")
-    assert gc.isenabled() is is_on
 
 
 # --- overlays ----------------------------------------------------------------------------------

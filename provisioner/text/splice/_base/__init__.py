@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -131,18 +129,6 @@ def cuts(bounds: Sequence[int], near: Iterable[int]) -> Iterator[Edit]:
         first, *rest = run
         if not is_kept:
             yield (bounds[first], bounds[[first, *rest][-1] + 1], "")
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Leave Python's collector of cycles out of it: it would walk each tree many times as it grows."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class Source:

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Final
 
-from provisioner.text.splice._base import Edit, Path, Source, collector_paused, cuts, touched
+from provisioner.text.splice._base import Edit, Path, Source, cuts, touched
 from provisioner.text.splice._base.toml_plain import plain_tables
 from provisioner.text.splice._base.toml_text import Table, load, tables_of
 from provisioner.values import Plain
@@ -27,8 +27,7 @@ class Reading(Source):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._values: dict[Path, dict[str, Plain]] = {}
-        with collector_paused():
-            self._plain = plain_tables(self.text) if self.is_long else None
+        self._plain = plain_tables(self.text) if self.is_long else None
         if self._plain is None:
             self._values[()] = load(self.text)
 

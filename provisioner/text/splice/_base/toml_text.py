@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from provisioner.text.splice._base import NEVER, Path, collector_paused, failure
+from provisioner.text.splice._base import NEVER, Path, failure
 from provisioner.values import Plain
 
 HINT: Final = "nothing was changed; mend the file and run it again"
@@ -116,8 +116,7 @@ def names(statement: str) -> Path:
 
 def load(text: str) -> dict[str, Any]:
     try:
-        with collector_paused():
-            return tomllib.loads(text)
+        return tomllib.loads(text)
     except RecursionError:
         raise failure(text, 0, "brackets are nested too deep", hint=HINT) from None
     except tomllib.TOMLDecodeError as error:

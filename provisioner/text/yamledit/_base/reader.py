@@ -19,7 +19,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from provisioner.text.splice import SpliceError, collector_paused, failure
+from provisioner.text.splice import SpliceError, failure
 from provisioner.text.yamledit._base import HINT, Entry, FarEntry, Node
 
 MAX_DEPTH: Final = 64
@@ -44,8 +44,7 @@ def read_all(text: str) -> Node | None:
         message = f"a line break that not every reader takes for one (U+{ord(hidden[0]):04X})"
         raise failure(text, hidden.start(), message, hint=HINT)
     try:
-        with collector_paused():
-            return _Reader(text).read()
+        return _Reader(text).read()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = mark.index if mark else min(getattr(error, "position", 0), len(text))
@@ -55,8 +54,7 @@ def read_all(text: str) -> Node | None:
 
 def read_entry(text: str, start: int, stop: int, depth: int) -> Entry | FarEntry:
     """Return the entry of a collection, `depth` deep, that is known to stand between two offsets."""
-    with collector_paused():
-        return _Reader(text, start, stop).entry(depth)
+    return _Reader(text, start, stop).entry(depth)
 
 
 class _Reader:
