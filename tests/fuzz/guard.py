@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
 
-SECONDS: Final = 20.0
+SECONDS: Final = 5.0
 """Seconds of processor time that one input may take: far from what any should, on any machine."""
 
 MEMORY: Final = 3 << 30

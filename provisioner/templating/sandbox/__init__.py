@@ -84,6 +84,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             lstrip_blocks=True,
             keep_trailing_newline=True,
             cache_size=0,
+            optimized=False,  # what it folds is rare, and a chain of n names takes it n³ steps
             loader=loader,
         )
         self.filters = filters_for(language)

@@ -10,6 +10,7 @@ from provisioner.errors import Problem, SiteError
 from provisioner.templating.sandbox import LIMIT, meant
 from provisioner.templating.templates import Templates
 from provisioner.values import Plain, Secret, freeze
+from tests.counting import calls
 
 CONTEXT: Mapping[str, Plain] = freeze(
     {
@@ -259,6 +260,32 @@ def test_every_rendering_ends(text: str, monkeypatch: pytest.MonkeyPatch) -> Non
     """What would take forever, or all memory, is stopped by the budget or by Python's own depth."""
     monkeypatch.setattr("provisioner.templating.sandbox._base.LIMIT", 2**20)
     assert refused(text).code == "PV039"
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ("map", ".z"),
+        ("map", "['z']"),
+        ("name", "|lower"),
+        ("name", " ~ name"),
+        ("number", " + 1"),
+        ("number", " - 1"),
+        ("number", " < 1"),
+        ("yes", " and yes"),
+        ("yes", " or yes"),
+        ("name", " if yes else name"),
+    ],
+)
+def test_a_long_expression_takes_what_it_is_long(first: str, again: str) -> None:
+    """To compile a chain of four times as many steps takes about four times as many calls."""
+
+    def compiled(count: int) -> int:
+        return calls(
+            lambda: Templates.load({"t.yaml.j2": f"a: {{{{ {first}{again * count} }}}}\n"})
+        )
+
+    assert compiled(80) < 5 * compiled(20)
 
 
 def test_a_text_is_bounded() -> None:
