@@ -1,4 +1,4 @@
-"""What long work tells of itself: its phases, and the programs that it waits for."""
+"""What long work tells of itself: its phases, the programs that it waits for, what it leaves alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,14 @@ class Called(Struct, frozen=True):
     timed_out: bool = False
 
 
-Effort = Phase | Call | Called
+class Kept(Struct, frozen=True):
+    """A live `resource`, such as `role/dev`, has role options that nobody here knows: they stay."""
+
+    resource: str
+    options: tuple[str, ...]
+
+
+Effort = Phase | Call | Called | Kept
 Tell = Callable[[Effort], None]
 """Is told of each as it happens."""
 

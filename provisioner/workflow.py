@@ -24,11 +24,12 @@ from provisioner.checks.alone import judge_alone, raised, told
 from provisioner.cluster.port import Cluster, Scope, WritableCluster
 from provisioner.cluster.references import Resolving
 from provisioner.cluster.resource import Resource, resource
-from provisioner.effort import Phase, Tell, unheard
+from provisioner.effort import Kept, Phase, Tell, unheard
 from provisioner.errors import Place, Problem, SiteError
 from provisioner.events import Event
 from provisioner.planning import lookups
 from provisioner.planning.adoption import adoption
+from provisioner.planning.compare import carried
 from provisioner.planning.desired import Declared, Desired, Excepting
 from provisioner.planning.inputs import inputs
 from provisioner.planning.plan import plan
@@ -188,7 +189,18 @@ def make_plan(
     tell(Phase("reading the cluster"))
     seen = look(prepared, cluster, prune=prune)
     tell(Phase("planning"))
+    for kept in _left_alone(prepared, seen):
+        tell(kept)
     return plan_for(prepared, seen, prune=prune, only=only)
+
+
+def _left_alone(prepared: Prepared, seen: Seen) -> Iterator[Kept]:
+    """Yield which options of our live roles stay, though the site does not say them."""
+    wanted = {resource.key: resource for resource in prepared.rendered.resources}
+    for live in seen.live:
+        ours = wanted.get(live.key) if live.owner == prepared.site.site else None
+        if ours is not None and (names := carried(ours, live)):
+            yield Kept(str(live.key), tuple(sorted(names)))
 
 
 def look(prepared: Prepared, cluster: Cluster, *, prune: bool) -> Seen:

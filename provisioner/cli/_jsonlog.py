@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from provisioner.change import Change
-from provisioner.effort import Call, Called, Phase
+from provisioner.effort import Call, Called, Kept, Phase
 from provisioner.errors import ClusterError, ProvisionError, SiteError
 from provisioner.events import Done, Event, Note, Progress, Skipped, Started
 from provisioner.system.process import strip_ansi
@@ -27,8 +27,8 @@ class JsonLog:
         self._verbose = verbose
 
     def hear(self, event: Event) -> None:
-        """Log an event; programs that are started only if verbose."""
-        if self._verbose or not isinstance(event, Call | Called):
+        """Log an event; programs that are started and what is left alone only if verbose."""
+        if self._verbose or not isinstance(event, Call | Called | Kept):
             for level, name, facts in _told(event):
                 self.fact(level, name, facts)
 
@@ -79,6 +79,8 @@ def _told(event: Event) -> Iterator[tuple[str, str, dict[str, object]]]:
                 "called",
                 {**facts, "exit_code": event.code, "timed_out": event.timed_out},
             )
+        case Kept():
+            yield "debug", "kept", {"resource": event.resource, "options": list(event.options)}
         case Progress():
             facts = {"what": event.what, "done": event.done, "total": event.total}
             yield "info", "progress", facts

@@ -1,7 +1,7 @@
 """What goes on, told to people on stderr.
 
 A terminal gets one line that moves. Anything else gets a line for each phase in which there is
-something to wait for; with `verbose`, both get every program that is started, and how it ended.
+something to wait for; with `verbose`, both get every program that is started, how it ended, and what is left alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import click
 
 from provisioner.cli._live import Live
 from provisioner.cli._stopwatch import Stopwatch
-from provisioner.effort import Call, Called, Phase
+from provisioner.effort import Call, Called, Kept, Phase
 from provisioner.errors import ProvisionError
 from provisioner.events import Done, Event, Note, Progress, Skipped
 from provisioner.text.terminal import visible
@@ -46,6 +46,8 @@ class Spoken:
             self._done += 1
         elif isinstance(event, Note):
             self.say(visible(event.text))
+        elif isinstance(event, Kept) and self._verbose:
+            self.say(visible(f"{event.resource}: left alone: {', '.join(event.options)}"))
         self._move()
 
     def aside(self, event: Event) -> None:

@@ -152,21 +152,27 @@ def _whose(live: Resource) -> tuple[str, str]:
     return "it exists, differs, and is not marked as ours", adopt
 
 
-def _carrying(wanted: Resource, live: Resource) -> Resource:
-    """Return `wanted` with the live options that neither this tool nor the site knows.
+def carried(wanted: Resource, live: Resource) -> Mapping[str, Plain]:
+    """Return the live role options that neither this tool nor the site knows.
 
     An update replaces the whole document, so what it does not mention would be lost.
     """
-    known = KINDS[wanted.key.kind].options
-    options = wanted.body.get("spec", {}).get("options", {})
-    carried = {
-        name: value
-        for name, value in live.body.get("spec", {}).get("options", {}).items()
-        if known and name not in known and name not in options
-    }
-    if not carried:
+    if not (known := KINDS[wanted.key.kind].options):
+        return EMPTY
+    said = _options(wanted)
+    there = _options(live).items()
+    return {name: value for name, value in there if name not in known and name not in said}
+
+
+def _options(resource: Resource) -> Body:
+    found: Body = resource.body.get("spec", {}).get("options", {})
+    return found
+
+
+def _carrying(wanted: Resource, live: Resource) -> Resource:
+    if not (more := carried(wanted, live)):
         return wanted
-    spec = {**wanted.body["spec"], "options": {**options, **carried}}
+    spec = {**wanted.body["spec"], "options": {**_options(wanted), **more}}
     return Resource(wanted.key, freeze({**wanted.body, "spec": spec}), wanted.place)
 
 

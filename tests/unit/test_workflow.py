@@ -10,7 +10,7 @@ from provisioner import workflow
 from provisioner.change import ClusterInfo, Op
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.cluster.port import Outcome, Scope, Verb, Write
-from provisioner.effort import Phase
+from provisioner.effort import Effort, Kept, Phase
 from provisioner.errors import (
     ClusterError,
     FileError,
@@ -21,7 +21,7 @@ from provisioner.errors import (
     WrongVersion,
 )
 from provisioner.events import Done, Event, Note, Started
-from provisioner.values import Body
+from provisioner.values import Body, thaw
 from provisioner.workflow import Prepared
 from tests.bodies import bot, role
 from tests.clusters import FaultyCluster, key
@@ -101,6 +101,24 @@ def test_problems_have_their_lines(tmp_path: Path) -> None:
 
 
 # --- plan ------------------------------------------------------------------------------------
+
+
+def test_options_that_nobody_here_knows_are_told(prepared: Prepared) -> None:
+    """Of roles that are ours each option is named that stays although the site does not say it."""
+    cluster = FaultyCluster()
+    list(workflow.carry_out(workflow.make_plan(prepared, cluster, prune=False), prepared, cluster))
+    (dev,) = (each for each in cluster.read(Scope(("role",))) if each["metadata"]["name"] == "dev")
+    options = {**dev["spec"]["options"], "newer": 1, "brand_new": 2}
+    live = thaw({**dev, "spec": {**dev["spec"], "options": options}})
+    told: list[Effort] = []
+    workflow.make_plan(prepared, MemoryCluster([live], name="t"), prune=False, tell=told.append)
+    assert [each for each in told if isinstance(each, Kept)] == [
+        Kept("role/dev", ("brand_new", "newer"))
+    ]
+    del live["metadata"]["labels"]["provisioner/site"]
+    told.clear()
+    workflow.make_plan(prepared, MemoryCluster([live], name="t"), prune=False, tell=told.append)
+    assert not [each for each in told if isinstance(each, Kept)]
 
 
 def test_the_gate_comes_before_reading(prepared: Prepared) -> None:

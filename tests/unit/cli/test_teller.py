@@ -10,7 +10,7 @@ import pytest
 
 from provisioner.cli import _live
 from provisioner.cli._teller import Teller
-from provisioner.effort import Call, Called, Phase
+from provisioner.effort import Call, Called, Kept, Phase
 from provisioner.errors import FileError, Place, Problem, Rejected, SiteError
 from provisioner.events import Done, Event, Note, Progress, Skipped, Started
 from provisioner.planning.plan import plan
@@ -105,6 +105,12 @@ class TestElsewhere:
             f"  1.00 s, exit code 1: {shown}",
             f"  60.00 s, no answer: {shown}",
         ]
+
+    def test_what_is_left_alone(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Options that stay because nobody here knows them are named if that is asked for, visibly."""
+        kept = Kept("role/dev", ("a", "b\x1b"))
+        assert told(capsys, Teller(verbose=True), kept) == "role/dev: left alone: a, b\\x1b\n"
+        assert told(capsys, Teller(), kept) == ""
 
 
 def terminal_for(monkeypatch: pytest.MonkeyPatch, columns: int = 60) -> Terminal:
@@ -229,6 +235,7 @@ class TestJson:
             READING,
             CALL,
             CALLED,
+            Kept("role/dev", ("a",)),
             Progress("server", 1, 2),
             Note("wait"),
             Started(CHANGES),
@@ -245,6 +252,7 @@ class TestJson:
                 "level": "debug", "event": "called", "argv": argv,
                 "seconds": 0.25, "exit_code": 0, "timed_out": False,
             },
+            {"level": "debug", "event": "kept", "resource": "role/dev", "options": ["a"]},
             {"level": "info", "event": "progress", "what": "server", "done": 1, "total": 2},
             {"level": "warning", "event": "note", "message": "wait"},
             {"level": "info", "event": "started", "changes": ["role/dev", "bot/ci"]},
@@ -263,9 +271,9 @@ class TestJson:
         err = told(capsys, Teller(as_json=True), READING, CALL, READING, Phase("planning"), READING)
         assert [each["phase"] for each in logged(err)] == [READING.name, "planning", READING.name]
 
-    def test_programs_only_if_verbose(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Who did not ask for them is not told of programs."""
-        assert told(capsys, Teller(as_json=True), CALL, CALLED) == ""
+    def test_details_only_if_verbose(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Who did not ask for them is not told of programs, nor of what is left alone."""
+        assert told(capsys, Teller(as_json=True), CALL, CALLED, Kept("role/dev", ("a",))) == ""
 
     def test_what_stands_on_stdout_is_logged_too(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Outcomes are for people on stdout and for programs in the log."""
