@@ -14,6 +14,9 @@ Plain = Any
 Body = Mapping[str, Any]
 """A whole resource as Teleport writes it: kind, version, metadata, spec. Frozen all the way down."""
 
+_MAPPINGS: Final = (dict, MappingProxyType)  # a union would be made anew in each of many calls
+SEQUENCES: Final = (list, tuple)
+
 EMPTY: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
@@ -27,14 +30,11 @@ def freeze(value: Plain) -> Plain:
 
     A read-only mapping is taken to be frozen already: nothing else here makes them.
     """
-    kind = type(value)
-    if kind is str or kind is MappingProxyType:
-        return value
     if isinstance(value, dict):
         return MappingProxyType(
             {key: item if type(item) is str else freeze(item) for key, item in value.items()}
         )
-    if isinstance(value, list | tuple):
+    if isinstance(value, SEQUENCES):
         return tuple([item if type(item) is str else freeze(item) for item in value])
     return value
 
@@ -50,7 +50,7 @@ def thaw(value: Plain) -> Plain:
 
 def is_mapping(value: Plain) -> TypeGuard[Mapping[str, Plain]]:
     """Say whether a plain value is a mapping; much faster than asking the abstract class."""
-    return isinstance(value, dict | MappingProxyType)
+    return isinstance(value, _MAPPINGS)
 
 
 def canonical_json(value: Plain) -> str:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from provisioner.cluster.kinds import ITEM, KINDS, Normaliser, Path
-from provisioner.values import Body, Plain, freeze, is_mapping
+from provisioner.values import SEQUENCES, Body, Plain, freeze, is_mapping
 
 
 class _Rules:
@@ -76,7 +76,7 @@ def _plain(value: Plain, rules: _Rules) -> Plain:
     """Return a value without what says no more than silence, on every level."""
     if is_mapping(value):
         return _pruned(value, rules)
-    if isinstance(value, list | tuple) and any(map(is_mapping, value)):
+    if isinstance(value, SEQUENCES) and any(map(is_mapping, value)):
         rule = rules.below.get(ITEM, _NONE)
         return [_item(each, rule) if is_mapping(each) else each for each in value]
     return value

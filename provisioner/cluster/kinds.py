@@ -15,7 +15,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from provisioner.text import units
-from provisioner.values import Body, Plain, is_mapping
+from provisioner.values import SEQUENCES, Body, Plain, is_mapping
 
 SITE_LABEL: Final = "provisioner/site"
 APPLIED_LABEL: Final = "provisioner/applied"
@@ -101,7 +101,7 @@ def _set(value: Plain) -> Plain:
     """Teleport writes a list of one as text; order and repetition mean nothing in these lists."""
     if isinstance(value, str):
         return [value]
-    if isinstance(value, list | tuple) and {str}.issuperset(map(type, value)):
+    if isinstance(value, SEQUENCES) and {str}.issuperset(map(type, value)):
         return sorted(set(value)) if len(value) > 1 else list(value)
     return value
 
