@@ -65,6 +65,14 @@ def test_what_a_failure_blocks_is_skipped() -> None:
     ]
 
 
+def test_the_first_of_several_reasons_is_told() -> None:
+    """Of several roles that could not be made, the first by name is the reason, in every run alike."""
+    names = [f"r{number:02}" for number in range(40)]
+    made = planned([bot(roles=names), *map(role, names)])
+    cluster = FaultyCluster(faults={f"role/{name}": NO for name in names})
+    assert told(apply(made, cluster))[-1] == "skipped bot/ci for role/r00"
+
+
 def test_a_whole_stage_can_be_skipped() -> None:
     """Nothing is started where nothing can be made."""
     made = planned([bot(roles=["a"]), role("a")])

@@ -66,6 +66,11 @@ def test_a_role() -> None:
     assert (result.mode, result.access.rows, result.tests) == ("adopt", (), ())
 
 
+def test_an_adoption_is_no_pruning() -> None:
+    """An adoption deletes nothing, and its report does not say that it prunes."""
+    assert made(role(), existing=(role(labels={}), role("gone")), names="role/dev").prune is False
+
+
 def test_what_differs_is_for_the_next_plan() -> None:
     """Whatever the site says, the live body stays; what will change later is told."""
     existing = role(labels={}, allow={"logins": ["root"], "mcp": {"tools": ["x"]}})

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from provisioner.change import Cause, Change, Op, Plan
+from provisioner.cluster.kinds import APPLIED_LABEL
+from provisioner.cluster.resource import applied_hash, resource
 from provisioner.planning.plan import plan
-from tests.bodies import CLUSTER, app, desired, live, role
+from provisioner.values import Secret
+from tests.bodies import CLUSTER, OURS, app, desired, live, role
 
 THEIRS: dict[str, Any] = {"allow": {"logins": ["x"]}}
 
@@ -100,6 +103,25 @@ def test_who_took_the_label_away(
 ) -> None:
     """What we applied once and has no owner now was changed in the cluster."""
     assert note(role(labels=labels, **spec)).cause == cause
+
+
+def test_who_moved_is_unknown_without_a_mark() -> None:
+    """Where no label tells what was applied last, nobody is said to have moved."""
+    (change,) = made(role(**THEIRS)).changes
+    assert (change.op, change.cause) == (Op.UPDATE, "unknown")
+
+
+def test_who_moved_is_unknown_where_only_a_secret_differs() -> None:
+    """A secret that is not the one referred to may be new on either side: neither is blamed."""
+
+    def web(value: Any, **labels: str) -> dict[str, Any]:
+        headers = [{"name": "Authorization", "value": value}]
+        return app(uri="mcp+https://h/mcp", rewrite={"headers": headers}, labels={**OURS, **labels})
+
+    wanted = web({"env": "TOKEN"})
+    mark = {APPLIED_LABEL: applied_hash(resource(wanted).form)}
+    (change,) = plan(desired(wanted), live(web(Secret("old"), **mark)), CLUSTER).changes
+    assert (change.op, change.cause) == (Op.UPDATE, "unknown")
 
 
 def test_what_is_taken_away_is_told_in_order() -> None:
