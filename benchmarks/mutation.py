@@ -33,7 +33,10 @@ from warm import Reach, Test, Warm
 
 LIBRARIES: Final = ("click", "hypothesis", "jinja2", "pydantic", "re2", "yaml")
 _ACCESS: Final = ("unit/rbac/test_access", "property/test_access", "unit/rbac/test_sentences")
-_PATTERNS: Final = ("unit/rbac/test_regex", "unit/rbac/test_patterns", "property/test_patterns")
+_PATTERNS: Final = (
+    "unit/rbac/test_regex", "unit/rbac/test_automata", "unit/rbac/test_patterns",
+    "property/test_patterns",
+)  # fmt: skip
 SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "provisioner.rbac.access": _ACCESS,
     "provisioner.rbac.access._base": _ACCESS,

@@ -136,6 +136,12 @@ def test_case_within_ascii() -> None:
         regex.parse("(?i)[a-\x80]")
 
 
+@pytest.mark.parametrize("way", ["[a-cd-f]", "[d-fa-c]", "[abcdef]", "[a-db-f]", "[a-fc]"])
+def test_a_set_has_one_form(way: str) -> None:
+    """However a set of characters is written, it is the same set, in one interval where it can be."""
+    assert only(regex.parse(way)) == Chars(((97, 102),))
+
+
 def test_every_character() -> None:
     """A name can hold all characters of Unicode, and surrogates are none."""
     assert only(regex.parse("(?s).")) == Chars(((0, 0xD7FF), (0xE000, 0x10FFFF)))
