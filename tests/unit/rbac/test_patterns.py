@@ -107,18 +107,22 @@ def test_kind(text: str, kind: str) -> None:
     assert compile_pattern(text).kind == kind
 
 
+AROUND = "look-ahead and look-behind"
+GREEDY = "atomic groups and possessive quantifiers"
+
+
 @pytest.mark.parametrize(
-    ("text", "hint"),
+    ("text", "feature"),
     [
-        ("^(?!delete).*$", "look-ahead"),
-        ("^(?=a).*$", "look-ahead"),
-        ("^.*(?<!x)$", "look-behind"),
-        ("^(?<=x)a$", "look-behind"),
+        ("^(?!delete).*$", AROUND),
+        ("^(?=a).*$", AROUND),
+        ("^.*(?<!x)$", AROUND),
+        ("^(?<=x)a$", AROUND),
         (r"^(a)\1$", "back-references"),
         ("^(?P<a>x)(?P=a)$", "back-references"),
-        ("^(?>a)$", "atomic"),
-        ("^a++$", "possessive"),
-        (r"^a\Z$", r"\z"),
+        ("^(?>a)$", GREEDY),
+        ("^a++$", GREEDY),
+        (r"^a\Z$", r"\Z and \G (write $ or \z)"),
         ("^[$", ""),
         ("^(a$", ""),
         ("^a**$", ""),
@@ -128,12 +132,28 @@ def test_kind(text: str, kind: str) -> None:
         (r"^\\\C$", ""),
     ],
 )
-def test_what_cannot_be_compiled(text: str, hint: str) -> None:
+def test_what_cannot_be_compiled(text: str, feature: str) -> None:
     """What Go's RE2 refuses is refused, and a feature that RE2 lacks is named."""
     with pytest.raises(PatternError) as caught:
         compile_pattern(text)
     assert repr(text) in caught.value.message
-    assert hint in caught.value.hint
+    see = f"RE2 has no {feature}; see https://github.com/google/re2/wiki/Syntax"
+    assert caught.value.hint == (see if feature else "")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("^[$", "missing ]: [$"),
+        (r"^\C$", r"invalid escape sequence: \C"),
+        ("^(?P<é>x)$", "invalid named capture"),
+    ],
+)
+def test_why_it_cannot_be_compiled(text: str, reason: str) -> None:
+    """The reason is that of RE2, also where only Go's own RE2 refuses."""
+    with pytest.raises(PatternError) as caught:
+        compile_pattern(text)
+    assert caught.value.message == f"RE2 cannot compile {text!r}: {reason}"
 
 
 def test_an_escaped_backslash_before_a_c_is_no_single_byte() -> None:
@@ -306,6 +326,12 @@ def test_find_with_nothing_to_choose_from() -> None:
     assert find([], compiled("*")).name == "\n"
 
 
+def test_find_sees_a_gap_of_one_character() -> None:
+    """What two exceptions leave between them is found, also far from the letters of names."""
+    around = compiled(r"^[\x{80}-\x{90}]$", r"^[\x{92}-\x{10FFFF}]$")
+    assert find([compiled(r"^[\x{80}-\x{10FFFF}]$")], around) == Answer(value=True, name="\x91")
+
+
 def test_find_gets_around_many_literal_exceptions() -> None:
     """Hundreds of literal exceptions leave other names, and one is found."""
     taken = compiled(*(f"tool_{n}" for n in range(500)), "tool_")
@@ -351,6 +377,7 @@ LETTERS = r"^\pL+$"  # beyond the automata
         ([["^a_?$", LETTERS]], [], True),
         ([["^a_?$", LETTERS], ["^b$"]], [], None),
         ([["é", LETTERS], ["^.$"]], [], True),
+        ([[LETTERS]], [LETTERS], False),
     ],
 )
 def test_what_is_not_translated_may_not_matter(
