@@ -98,6 +98,7 @@ def test_matches(text: str, name: str, expected: bool) -> None:
         ("^a", "literal"),
         ("a$", "literal"),
         ("a*", "glob"),
+        ("a*b*", "glob"),
         ("^a*", "glob"),
         ("^a*$", "regex"),
     ],
