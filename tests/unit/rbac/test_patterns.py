@@ -341,6 +341,13 @@ def test_find_gets_around_many_literal_exceptions() -> None:
     assert answer.name not in {pattern.text for pattern in taken}
 
 
+def test_find_beside_much_that_is_listed() -> None:
+    """However much a role lists word by word, an example is found among what its patterns add."""
+    listed = compiled(*(f"tool_{number}_{'x' * 1000}" for number in range(20)))
+    answer = find([[*listed, *compiled("a*")]], compiled("tool_*", "a"))
+    assert answer == Answer(value=True, name="aa")
+
+
 def test_what_takes_too_long_is_undecided() -> None:
     """A question that would need a giant automaton is left undecided, with the reason."""
     late_a, late_b = compiled("^(a|b)*a(a|b){16}$", "^(a|b)*b(a|b){15}$")
