@@ -280,6 +280,19 @@ def test_word_edges_are_those_of_re2(edge: str) -> None:
         assert overlap(after, only).value is after.matches(f"a{chr(code)}"), code
 
 
+@pytest.mark.parametrize("edge", ["(?m:^)", "(?m:$)"])
+def test_edges_of_lines_are_those_of_re2(edge: str) -> None:
+    """Where a line begins and ends is the same where names are searched for as where they are matched."""
+    for name in ("|a", "a|", "a|\nb", "a\n|b", "a|b", "\n|\n"):
+        pattern = compile_pattern(f"^{name.replace('|', edge)}$")
+        assert find([[pattern]]).value is pattern.matches(name.replace("|", "")), name
+
+
+def test_what_is_not_wanted_may_hang_on_what_comes_next() -> None:
+    """A name is found although the same beginning, followed by anything but a letter, is forbidden."""
+    assert find([compiled("a*")], compiled(r"^a\b|zz$")) == Answer(value=True, name="aa")
+
+
 @pytest.mark.parametrize(
     ("wide", "narrow", "missed"),
     [
