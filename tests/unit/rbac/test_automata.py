@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from provisioner.rbac.patterns import automata
-from provisioner.rbac.patterns._base import EVERY, Chars, Choice, Edge, Node, Repeat, Row, Undecided
+from provisioner.rbac.patterns._base import (
+    EVERY,
+    Chars,
+    Choice,
+    Edge,
+    Node,
+    Repeat,
+    Row,
+    Undecided,
+    chars,
+    without,
+)
 from provisioner.rbac.patterns.automata import Automaton, shortest
 
 ANY = Chars(EVERY)
@@ -27,8 +38,19 @@ def test_the_most_states() -> None:
 def test_the_most_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search counts each place that it comes to, and all states there: with one too many it ends."""
     three, or_none = whole(ANY, ANY, ANY), Automaton(())
-    monkeypatch.setattr(automata, "WORK", 3 * (1 + 1 + 1))  # a place, and a state of each of two
-    assert shortest([three, three], or_none) == "aaa"
     forked = whole(ANY, Choice((ANY, Row((ANY,)))), ANY)  # in two states at once in one place
+    work = 3 * (1 + 1 + 1) + 1  # a place, a state of each of both, and that one
+    monkeypatch.setattr(automata, "WORK", work)
+    assert shortest([three, forked], or_none) == "aaa"
+    monkeypatch.setattr(automata, "WORK", work - 1)
     with pytest.raises(Undecided, match="takes too long"):
         shortest([three, forked], or_none)
+
+
+def test_dead_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing that is wanted can follow any more, a search does not go, and counts nothing."""
+    two, an_a = whole(ANY, ANY), Chars(chars("a"))
+    begins_otherwise = Automaton([Row((Edge("begin"), Chars(without(EVERY, an_a.ranges))))])
+    monkeypatch.setattr(automata, "WORK", 2 * (1 + 1 + 1))
+    assert shortest([two, whole(an_a, an_a)], Automaton(())) == "aa"
+    assert shortest([two, two], begins_otherwise) == "aa"
