@@ -143,7 +143,10 @@ class _Parser:
             case "\\" if self.ahead(2)[1:] in EDGES:
                 self.take()
                 return Edge(EDGES[self.take()])
-        return Chars(self.named_class() or self.folded(self.code()))
+        if found := self.named_class():
+            return Chars(found)
+        code = self.code()
+        return Chars(self.folded(((code, code),)))
 
     def group(self, depth: int) -> Node | None:
         outer = self.flags
@@ -175,10 +178,10 @@ class _Parser:
         """Read one member of a bracket: a class, a character, or an interval of characters."""
         if found := self.named_class():
             return found
-        low = high = self.code()[0][0]
+        low = high = self.code()
         if self.ahead() == "-" and self.ahead(2) != "-]":
             self.take()
-            high = self.code()[0][0]
+            high = self.code()
         return self.folded(((low, high),))
 
     def named_class(self) -> Ranges | None:
@@ -190,19 +193,18 @@ class _Parser:
             return None
         return without(EVERY, inside) if negated else inside
 
-    def code(self) -> Ranges:
+    def code(self) -> int:
         """Read one character, plain or escaped."""
         if number := self.taken(_NUMBER):
             wide, short, octal = number.groups()
-            value = int(octal, 8) if octal else int(wide or short, 16)
-            return ((value, value),)
+            return int(octal, 8) if octal else int(wide or short, 16)
         char = self.take()
         if char != "\\":
-            return chars(char)
+            return ord(char)
         char = self.take()
         if char in "pPQE":
             raise Undecided(f"it contains \\{char}")
-        return chars(CONTROL.get(char, char))
+        return ord(CONTROL.get(char, char))
 
     def folded(self, these: Ranges) -> Ranges:
         """Add the other case of each letter, where the flag `i` asks for it."""

@@ -26,7 +26,7 @@ CLASSES = (
 WAYS = (
     *(f"[[:{name}:]]" for name in CLASSES),
     *(f"[[:^{name}:]]" for name in CLASSES),
-    *(f"\\{letter}" for letter in "dswDSWafnrtv.-[]()*+?^$|"),
+    *(f"\\{letter}" for letter in "dswDSWafnrtv.-[]()*+?^$|!"),
     ".", "(?s).", "(?s:.)", "(?s-s).", "(?-s).", "(?U).", "(?m).", "(?P<n>x)", "(?<n>x)", "(x)",
     r"\x41", r"\x{41}", r"\x{263a}", r"\x7f", r"\x{10FFFF}", r"\101", r"\07", r"\012",
     "[a]", "[^a]", "[-a]", "[a-]", "[]a]", "[^]a]", "[a-f]", "[^a-f]", "[k-s]", r"[\d_]", r"[^\d_]",
@@ -47,7 +47,7 @@ def only(node: Node) -> Node:
 @pytest.mark.parametrize("flags", ["", "(?i)"])
 @pytest.mark.parametrize("way", WAYS)
 def test_one_character(way: str, flags: str) -> None:
-    """A character, a class or a bracket holds exactly the characters that RE2 matches with it."""
+    """A character, a class or a bracket holds what RE2 matches with it, whatever follows."""
     text = flags + way
     compiled = re2.compile(text)
     if flags and text in BEYOND:
@@ -56,6 +56,9 @@ def test_one_character(way: str, flags: str) -> None:
         return
     found = only(regex.parse(text))
     assert isinstance(found, Chars)
+    followed = regex.parse(rf"{text}\z")
+    assert isinstance(followed, Row)
+    assert [only(followed.items[0]), *followed.items[1:]] == [found, Edge("end")]
     wrong = [c for c in CODES if holds(found.ranges, c) != bool(compiled.fullmatch(chr(c)))
              and not 0xD800 <= c < 0xE000]  # fmt: skip
     assert wrong == []
