@@ -129,3 +129,18 @@ def test_what_is_taken_away_is_told_in_order() -> None:
     names = ["f", "b", "e", "a", "d", "c"]
     (change,) = made(role(allow={"mcp": {"tools": [*names, "read_*"]}})).changes
     assert change.fields[0].removed == ("a", "b", "c", "d", "e", "f")
+
+
+@pytest.mark.parametrize(
+    ("label", "path"),
+    [
+        ("team", "metadata.labels.team"),
+        ("cost-center", "metadata.labels.cost-center"),
+        ("cost_center", "metadata.labels.cost_center"),
+        ("example.com/team", 'metadata.labels["example.com/team"]'),
+    ],
+)
+def test_where_something_differs(label: str, path: str) -> None:
+    """A path is written in dots, and only a name that holds dots or slashes is in brackets."""
+    (change,) = plan(desired(role(labels={**OURS, label: "x"})), live(role()), CLUSTER).changes
+    assert [field.path for field in change.fields] == [path]
