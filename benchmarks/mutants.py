@@ -142,6 +142,8 @@ def _left_alone(tree: ast.Module) -> Iterator[ast.AST]:
             yield node
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield from node.decorator_list
+        if isinstance(node, ast.ClassDef):
+            yield from node.keywords  # how a Struct is made, as a decorator told before
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST]:
