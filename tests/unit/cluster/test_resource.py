@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from provisioner.change import Key
 from provisioner.cluster.canonical import canonical
-from provisioner.cluster.resource import applied_hash, equal, resource, with_label
-from provisioner.values import thaw
+from provisioner.cluster.resource import Resource, applied_hash, equal, resource, with_label
+from provisioner.errors import Place
+from provisioner.values import freeze, thaw
 from tests.bodies import bot, filled, role
 
 
@@ -232,3 +234,11 @@ def test_ends_in_both_spellings() -> None:
     assert same(one, two)
     assert not same(one, three)
     assert not same(three, four)
+
+
+def test_where_a_document_stands() -> None:
+    """A document has its place in the site, given or found when asked; a live one has none."""
+    key, body, there = Key("role", "dev"), freeze(role()), Place("site.yaml", 7)
+    assert Resource(key, body, there).at == there
+    assert Resource(key, body, lambda: there).at == there
+    assert Resource(key, body).at is None
