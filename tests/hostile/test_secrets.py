@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -287,3 +289,28 @@ def test_no_syntax_error_shows_a_secret(
         assert cli.main(["check", "broken.yaml", "--format", layout]) == 1
         said = capfd.readouterr()
         assert leaks(planted, said.out, said.err) == []
+
+
+HEARD: Final = """\
+from pathlib import Path
+class Plugin:
+    def new_schema_validator(self, *_):
+        Path(__file__).with_name("heard").touch()
+        return None, None, None
+plugin = Plugin()
+"""
+
+
+def test_no_plugin_hears_what_a_site_says(tmp_path: Path) -> None:
+    """Pydantic hands each value to the plugins that other packages bring; it is not to look for any."""
+    about = tmp_path / "listening-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: listening\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[pydantic]\nlistening = listening:plugin\n")
+    (tmp_path / "listening.py").write_text(HEARD)
+    (tmp_path / "site.yaml").write_text(SITE.replace("IDENTITY", "/opt/identity"))
+    argv = [sys.executable, "-m", "provisioner", "check", "site.yaml"]
+    path = os.pathsep.join((str(ROOT), str(tmp_path)))
+    ran = subprocess.run(argv, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, check=False)
+    assert ran.returncode == 0
+    assert not (tmp_path / "heard").exists()
