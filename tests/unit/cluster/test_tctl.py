@@ -606,7 +606,7 @@ class TestWriteOneByOne:
         outcomes = list(tctl.write([write(Verb.DELETE, role(f"r{n}")) for n in range(20)]))
         assert [outcome.error for outcome in outcomes] == [None] * 20
         counts = (fake._directory / "counts").read_text().split()
-        assert 4 < max(map(int, counts)) <= 8
+        assert 1 < max(map(int, counts)) <= 8
 
     def test_roles_are_added_and_set(self, fake: Fake) -> None:
         """`--add-roles` keeps the others, `--set-roles` does not, a comma empties the set."""

@@ -71,7 +71,7 @@ class TestReadBytes:
             ("circle", "cannot read: a symbolic link on the way cannot be followed"),
             ("pipe", "is not a regular file"),
             ("n" * 300, "cannot read: the name is too long"),
-            ("a\0b", "is not a path: embedded null byte"),
+            ("a\0b", "is not a path: .*embedded null"),
         ],
     )
     def test_what_cannot_be_read_is_explained(self, tmp_path: Path, name: str, reason: str) -> None:

@@ -194,14 +194,20 @@ def test_results_come_as_they_are_ready() -> None:
 
 def test_closing_the_results_ends_the_children() -> None:
     """Who stops listening leaves no child behind."""
-    pids: list[int] = []
+    before = children()
     commands = [Command(sh("echo $$")), Command(("sleep", "61"))]
     with closing(run_all(commands, width=2)) as results:
-        pids.append(int(next(results)[1].stdout))
-        children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-        pids += map(int, children)
-    assert len(pids) == 2
-    assert all(gone(pid) for pid in pids)
+        ended = int(next(results)[1].stdout)
+        (sleeping,) = children() - before - {ended}
+    assert gone(ended)
+    assert gone(sleeping)
+
+
+def children() -> set[int]:
+    """Return the processes that this thread has started and that are still there."""
+    return set(
+        map(int, Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split())
+    )
 
 
 def test_an_interrupt_kills_the_child_and_goes_on(tmp_path: Path) -> None:
