@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import Final, NoReturn
 
 from provisioner.change import ClusterInfo
@@ -111,7 +112,7 @@ def _bodies(result: Result, kind: str, scope: Scope) -> Iterable[Body]:
     # Among tokens there are other people's secrets, also in an answer that makes no sense.
     shown = "" if kind == "token" else result.stdout
     try:
-        documents = json.loads(result.stdout, parse_constant=_no_number)
+        documents = json.loads(result.stdout, parse_constant=_no_number, parse_float=_finite)
         if re.search(r"\\u[dD][89a-fA-F]", result.stdout):
             json.dumps(documents, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
@@ -139,6 +140,10 @@ def _require_types(document: dict[str, Plain], shapes: Shapes, result: Result) -
 
 def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
+
+
+def _finite(word: str) -> float:
+    return number if isfinite(number := float(word)) else _no_number(word)
 
 
 def _garbled(result: Result, what: str, *, shown: str) -> NoReturn:

@@ -253,6 +253,7 @@ class TestRead:
             '[{"kind": "role", "metadata": {"name": "x"}, "spec": null}]',
             '[{"kind": "role", "metadata": {"name": "\\ud800"}}]',
             '[{"kind": "role", "metadata": {"name": "x"}, "spec": {"n": NaN}}]',
+            '[{"kind": "role", "metadata": {"name": "x"}, "spec": {"n": 1e999}}]',
             '{"kind": "role", "metadata": {"name": "x"}}',
             "[" * 100_000,
             "[null]",
