@@ -39,11 +39,11 @@ def test_what_is_listed_is_there() -> None:
 @pytest.mark.heavy
 def test_a_run() -> None:
     """A run over a small module ends with a score, and its tests notice most changes."""
-    command = [sys.executable, "benchmarks/mutation.py", "--near", "--sample", "20"]
+    command = [sys.executable, "benchmarks/mutation.py", "--sample", "20", "--seconds", "5"]
     ran = subprocess.run(
         [*command, "provisioner.applying.apply"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    score = re.search(r"^all: (\d+) of 20 killed", ran.stdout, re.MULTILINE)
+    score = re.search(r"^all: (\d+) of \d+ killed", ran.stdout, re.MULTILINE)
     assert score, (ran.stdout, ran.stderr)
     assert int(score[1]) >= 15
