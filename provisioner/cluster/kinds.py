@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from provisioner.text import units
-from provisioner.values import SEQUENCES, Body, Plain, is_mapping
+from provisioner.values import EMPTY, SEQUENCES, Body, Plain, is_mapping
 
 SITE_LABEL: Final = "provisioner/site"
 APPLIED_LABEL: Final = "provisioner/applied"
@@ -45,7 +45,7 @@ class Kind(Struct, frozen=True):
     ignored: frozenset[Path] = frozenset()
     variant: Callable[[Body], str] = lambda _body: ""
     defaults: Callable[[str], Mapping[Path, Plain]] = lambda _variant: {}
-    normal: Mapping[Path, Normaliser] = field(default_factory=dict)
+    normal: Mapping[Path, Normaliser] = EMPTY
     options: frozenset[str] = frozenset()
 
 
@@ -99,10 +99,9 @@ def _labels(value: Plain) -> Plain:
 
 def _set(value: Plain) -> Plain:
     """Teleport writes a list of one as text; order and repetition mean nothing in these lists."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, SEQUENCES) and {str}.issuperset(map(type, value)):
-        return sorted(set(value)) if len(value) > 1 else list(value)
+    many = (value,) if isinstance(value, str) else value
+    if isinstance(many, SEQUENCES) and {str}.issuperset(map(type, many)):
+        return sorted(set(many))
     return value
 
 

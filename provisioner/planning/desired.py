@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from provisioner.change import Change, Key, Op
 from provisioner.checks.acceptance import Test
@@ -21,6 +21,7 @@ from provisioner.planning.impact import live_servers, served_app
 from provisioner.rbac.access import Server
 from provisioner.site.wording import dotted
 from provisioner.text.source import Step
+from provisioner.values import EMPTY
 
 
 class Declared(Struct, frozen=True):
@@ -52,9 +53,9 @@ class Desired(Struct, frozen=True):
     kinds: tuple[str, ...]
     external_roles: Mapping[str, Place]
     servers: Mapping[str, Declared]
-    tools: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    tools: Mapping[str, tuple[str, ...] | None] = EMPTY
     tests: tuple[Test, ...] = ()
-    exceptions: Mapping[str, Excepting] = field(default_factory=dict)
+    exceptions: Mapping[str, Excepting] = EMPTY
 
 
 def unmet(

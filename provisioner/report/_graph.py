@@ -6,12 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from provisioner.change import Change, Op, Plan
 from provisioner.planning.holdings import roles_of
 from provisioner.report import _access
 from provisioner.text.terminal import plural, visible
+from provisioner.values import EMPTY
 
 READABLE: Final = 40
 """How many nodes can be told apart; of more, those of one layer that are alike become one."""
@@ -42,8 +43,8 @@ class Graph(Struct, frozen=True):
     """
 
     nodes: tuple[Node, ...] = ()
-    ties: Mapping[Tie, State] = field(default_factory=dict)
-    effects: Mapping[Node, tuple[int, int]] = field(default_factory=dict)
+    ties: Mapping[Tie, State] = EMPTY
+    effects: Mapping[Node, tuple[int, int]] = EMPTY
 
 
 def graph(plan: Plan) -> Graph:
