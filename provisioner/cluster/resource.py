@@ -76,7 +76,7 @@ class Resource(Struct, frozen=True, dict=True):
 
 def labels(body: Body) -> Mapping[str, str]:
     """Return the labels in the metadata of `body`, empty when there are none."""
-    found: Mapping[str, str] = body.get("metadata", {}).get("labels") or {}
+    found: Mapping[str, str] = (body.get("metadata") or {}).get("labels") or {}
     return found
 
 

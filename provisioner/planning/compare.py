@@ -44,7 +44,7 @@ def served(wanted: Resource, server: Resource) -> Change | None:
     Two apps of one name would both be matched by roles, each by labels of its own. What is served
     dynamically was registered; it can be seen for a while after it is deleted.
     """
-    app = server.body.get("spec", {}).get("app", {})
+    app = server.body.get("spec", {}).get("app") or EMPTY
     if labels(app).get(_ORIGIN) == "dynamic":
         return None
     return Change(
@@ -165,7 +165,9 @@ def carried(wanted: Resource, live: Resource) -> Mapping[str, Plain]:
 
 
 def _options(resource: Resource) -> Body:
-    found: Body = resource.body.get("spec", {}).get("options", {})
+    found: Body = (resource.body.get("spec") or EMPTY).get(
+        "options"
+    ) or EMPTY  # Go writes null, too
     return found
 
 

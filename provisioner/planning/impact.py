@@ -92,19 +92,19 @@ def _servers(known: State, inventory: Inventory, *, mcp: bool) -> Iterator[Serve
                 found[key.name] = served_app(live)
     for name, app in sorted(found.items()):
         if is_mcp(app) is mcp:
-            labels = app.get("metadata", {}).get("labels") or {}
+            labels = (app.get("metadata") or {}).get("labels") or {}
             yield Server(name, labels, inventory(name) if mcp else None, mcp)
 
 
 def served_app(live: Resource) -> Body:
     """Return the app itself: an `app_server` wraps the one that its agent serves."""
     app: Body = live.body.get("spec", {}).get("app", live.body)
-    return app
+    return app or {}
 
 
 def is_mcp(app: Body) -> bool:
     """Whether an app is an MCP server."""
-    spec: Mapping[str, Plain] = app.get("spec", {})
+    spec: Mapping[str, Plain] = app.get("spec") or {}
     return bool(spec.get("mcp")) or str(spec.get("uri", "")).startswith("mcp+")
 
 

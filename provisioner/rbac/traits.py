@@ -100,8 +100,9 @@ def label_expression(text: str) -> Callable[[Env], bool]:
     return compile_expression(_LABELS, text)
 
 
-def _listed(values: str | Sequence[str]) -> Iterable[str]:
-    return (values,) if isinstance(values, str) else values
+def _listed(values: str | Sequence[str] | None) -> Iterable[str]:
+    """Return the values of a label; Go reads null as it reads no text."""
+    return (values or "",) if isinstance(values, str | None) else values
 
 
 def _values(text: str, env: Env) -> Iterable[str]:

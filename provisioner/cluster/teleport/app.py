@@ -154,7 +154,8 @@ def served(server: Server, app: Body) -> dict[str, Any]:
 
 def is_dynamic(server: Body) -> bool:
     """Whether an app server serves an app that is a resource of its own."""
-    labels = server.get("spec", {}).get("app", {}).get("metadata", {}).get("labels") or {}
+    app = server.get("spec", {}).get("app") or {}
+    labels = (app.get("metadata") or {}).get("labels") or {}
     return bool(labels.get(ORIGIN_LABEL) == "dynamic")
 
 

@@ -19,8 +19,18 @@ class Shapes:
         """Take one document of plain dicts and lists. Raises what the check raises."""
         shape = (body["kind"], _shape(body))
         if shape not in self._sound:
+            _require_items(body)
             self._check(body)
             self._sound.add(shape)
+
+
+def _require_items(value: Plain) -> None:
+    """Raise ValueError for null in a list, which Go never writes. As the value of a name it may."""
+    if isinstance(value, list) and None in value:
+        raise ValueError("null stands in a list")
+    for part in value.values() if isinstance(value, dict) else value:
+        if isinstance(part, dict | list):
+            _require_items(part)
 
 
 def _shape(value: Plain) -> Plain:

@@ -1,0 +1,70 @@
+"""Go writes null for what is empty: it may stand wherever a name has a value, in every live document."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from provisioner import workflow
+from provisioner.cluster import snapshot
+from provisioner.errors import ProvisionError
+from provisioner.report import plan_text
+from provisioner.text import terminal
+from tests.conftest import ROOT
+from tests.sites import TEMPLATES
+
+Place = tuple[str | int, ...]
+GOLDEN = ROOT / "tests/golden"
+
+
+def places(value: Any, above: Place) -> Iterator[Place]:
+    """Yield where something stands in a value, everything in lists included."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    for step, part in inside:
+        yield (*above, step)
+        if isinstance(part, dict | list):
+            yield from places(part, (*above, step))
+
+
+def planned(prepared: workflow.Prepared, whole: Any) -> None:
+    """Plan for a snapshot, and show the plan."""
+    cluster = snapshot.parse(json.dumps(whole).encode(), "live.json")
+    made = workflow.make_plan(prepared, cluster, prune=True)
+    assert plan_text.text(made, terminal.plain, ())
+
+
+@pytest.mark.parametrize("case", ["every-change", "conflicts", "foreign-bots"])
+def test_null_anywhere(case: str) -> None:
+    """With null at any place in its documents a cluster is planned for, or told to make no sense."""
+    prepared = workflow.prepare(GOLDEN / case / "site.yaml", TEMPLATES)
+    whole = json.loads((GOLDEN / case / "live.json").read_text())
+    for *above, last in places(whole["documents"], ("documents",)):
+        spoiled = copy.deepcopy(whole)
+        holder = spoiled
+        for step in above:
+            holder = holder[step]
+        holder[last] = None
+        with suppress(ProvisionError):
+            planned(prepared, spoiled)
+
+
+def test_options_that_are_null_are_none() -> None:
+    """A role of ours whose options the cluster gives as null is planned for like one without any."""
+    whole = json.loads((GOLDEN / "every-change/live.json").read_text())
+    prepared = workflow.prepare(GOLDEN / "every-change/site.yaml", TEMPLATES)
+    for role in whole["documents"]["role"]:
+        role["spec"]["options"] = None
+    planned(prepared, whole)
+
+
+def test_null_in_a_list_is_refused() -> None:
+    """Go never writes it, and what it would make of it depends on the list."""
+    whole = json.loads((GOLDEN / "every-change/live.json").read_text())
+    whole["documents"]["role"][0]["spec"]["allow"]["mcp"]["tools"] = [None]
+    with pytest.raises(ProvisionError, match="null stands in a list"):
+        planned(workflow.prepare(GOLDEN / "every-change/site.yaml", TEMPLATES), whole)
