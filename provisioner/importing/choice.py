@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from provisioner.change import Key
-from provisioner.cluster.resource import Resource
+from provisioner.cluster.resource import Resource, labels
 from provisioner.errors import Missing
 from provisioner.planning.compare import is_preset, manager
 from provisioner.planning.impact import is_mcp, served_app
@@ -101,7 +101,7 @@ def _why_not(
         return f"it belongs to site {live.owner}", named
     if other := manager(live):
         return other, "" if is_preset(live) else named
-    if served_app(live).get("metadata", {}).get("labels", {}).get(_DEMO) == "demo":
+    if labels(served_app(live)).get(_DEMO) == "demo":
         return "it is Teleport's own demonstration", named
     if key.kind == "role" and key.name.startswith("bot-"):
         return "Teleport generates roles of this name for bots", ""

@@ -12,7 +12,7 @@ from msgspec import Struct
 from provisioner.change import Key
 from provisioner.cluster.kinds import PROTECTED_LABEL
 from provisioner.cluster.references import is_concealed
-from provisioner.cluster.resource import Resource
+from provisioner.cluster.resource import Resource, labels
 from provisioner.errors import ProvisionError
 from provisioner.planning.impact import served_app
 from provisioner.site.raw import WORDS
@@ -65,8 +65,7 @@ def entry_of(live: Resource) -> Entry:
             "roles of other names can be named in external_roles",
         )
     if live.key.kind == "app_server":
-        labels = served_app(live).get("metadata", {}).get("labels") or {}
-        return Entry(live, {"labels": _own(labels)})
+        return Entry(live, {"labels": _own(labels(served_app(live)))})
     form = thaw(live.form)
     says = _metadata(form["metadata"])
     spec = form.get("spec", {})

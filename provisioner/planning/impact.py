@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from provisioner.change import Access, AccessRow, Change, Key, Op
-from provisioner.cluster.resource import Resource, resource
+from provisioner.cluster.resource import Resource, labels, resource
 from provisioner.rbac.access import (
     Difference,
     Identity,
@@ -92,8 +92,7 @@ def _servers(known: State, inventory: Inventory, *, mcp: bool) -> Iterator[Serve
                 found[key.name] = served_app(live)
     for name, app in sorted(found.items()):
         if is_mcp(app) is mcp:
-            labels = (app.get("metadata") or {}).get("labels") or {}
-            yield Server(name, labels, inventory(name) if mcp else None, mcp)
+            yield Server(name, labels(app), inventory(name) if mcp else None, mcp)
 
 
 def served_app(live: Resource) -> Body:

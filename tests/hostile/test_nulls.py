@@ -6,11 +6,12 @@ import copy
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from provisioner import workflow
+from provisioner import cli, workflow
 from provisioner.cluster import snapshot
 from provisioner.errors import ProvisionError
 from provisioner.report import plan_text
@@ -68,3 +69,15 @@ def test_null_in_a_list_is_refused() -> None:
     whole["documents"]["role"][0]["spec"]["allow"]["mcp"]["tools"] = [None]
     with pytest.raises(ProvisionError, match="null stands in a list"):
         planned(workflow.prepare(GOLDEN / "every-change/site.yaml", TEMPLATES), whole)
+
+
+def test_null_labels_can_be_imported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What has no labels is imported, however the cluster says that it has none."""
+    whole = json.loads((GOLDEN / "every-change/live.json").read_text())
+    for kind in ("role", "bot"):
+        for body in whole["documents"][kind]:
+            body["metadata"]["labels"] = None
+    live = tmp_path / "live.json"
+    live.write_text(json.dumps(whole))
+    assert cli.main(["import", "--cluster", f"file:{live}", "--proxy", "example.org:443"]) == 0
+    assert "roles:" in capsys.readouterr().out
