@@ -20,11 +20,6 @@ SEQUENCES: Final = (list, tuple)
 EMPTY: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
-def nothing() -> Body:
-    """Return the empty mapping: a default for the fields of models, since pydantic would copy a value."""
-    return EMPTY
-
-
 def freeze(value: Plain) -> Plain:
     """Return `value` with every mapping read-only and every list a tuple, all the way down.
 

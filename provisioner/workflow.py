@@ -44,6 +44,7 @@ from provisioner.templating.templates import Templates
 from provisioner.text.source import Document
 from provisioner.tools import pinned
 from provisioner.tools.lock import Lock
+from provisioner.values import EMPTY
 
 _LAST: Final = Place("\U0010ffff")
 """Where problems without a place are told: after all others."""
@@ -281,7 +282,7 @@ def _desired(prepared: Prepared) -> Desired:
         },
         servers={
             name: Declared(
-                server.labels if "labels" in server.model_fields_set else None,
+                None if server.labels is EMPTY else server.labels,
                 at.key_place(("mcp_servers", name)),
             )
             for name, server in site.mcp_servers.items()

@@ -10,6 +10,7 @@ from provisioner.cli._base import load_templates
 from provisioner.clients import FORMATS
 from provisioner.errors import Place
 from provisioner.rendering.machines import machine_files
+from provisioner.schema.records import read
 from provisioner.site.model import Site
 from provisioner.values import Plain
 
@@ -44,14 +45,15 @@ def sites(draw: st.DrawFn, entries: int = 3) -> Site:
         "identity": {"path": draw(PATHS)},
         "clients": [{**client, "format": form} for form in FORMATS for client in clients],
     }
-    return Site.model_validate(
+    return read(
+        Site,
         {
             "version": 1,
             "site": "acme",
             "teleport": {"proxy": "example.com:443", "tsh": draw(maybe(PATHS))},
             "mcp_servers": {"files": server},
             "bots": {"ci": bot},
-        }
+        },
     )
 
 

@@ -17,14 +17,15 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, get_args, get_origin
+from typing import Final
 
 import click
 import pytest
-from pydantic import BaseModel
+from msgspec import Struct
+from msgspec.structs import fields
 
 from provisioner import cli, workflow
 from provisioner.checks.severity import rules
@@ -35,6 +36,8 @@ from provisioner.cluster.memory import MemoryCluster
 from provisioner.errors import Problem, SiteError
 from provisioner.rendering.documents import documents
 from provisioner.rendering.machines import machine_files
+from provisioner.schema.kinds import Kind, Listed, Mapped, Maybe, OneOrMany, Short
+from provisioner.schema.records import Record, Variant, layout_of
 from provisioner.site.model import Site
 from provisioner.site.sitefile import CODES as SITEFILE_CODES
 from provisioner.site.wording import CODES as WORDING_CODES
@@ -194,27 +197,29 @@ def documented_keys(text: str) -> Iterator[tuple[str, str]]:
         yield key, default.strip().strip("`")
 
 
-def site_keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
+def site_keys(made: type[Struct], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield the path and the default of every key that a site can have."""
-    for name, field in model.model_fields.items():
-        path = f"{prefix}{name}"
-        default = field.get_default(call_default_factory=True, validated_data={})
-        plain = (
-            "" if default is None or isinstance(default, tuple | Mapping | BaseModel) else default
-        )
-        yield path, "required" if field.is_required() else str(plain).lower()
-        for inner, step in models_in(field.annotation):
+    layout = layout_of(made)
+    defaults = {field.name: field.default for field in fields(made)}
+    for name, kind in layout.kinds.items():
+        path, default = f"{prefix}{name}", defaults[name]
+        plain = default if isinstance(default, bool | int | str) else ""
+        yield path, "required" if name in layout.required else str(plain).lower()
+        for inner, step in records_in(kind):
             yield from site_keys(inner, f"{path}{step}.")
 
 
-def models_in(kind: Any) -> Iterator[tuple[type[BaseModel], str]]:
-    """Yield the models of which a value is made, with the step that leads to them."""
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        yield kind, ""
-        return
-    is_map = isinstance(get_origin(kind), type) and issubclass(get_origin(kind), Mapping)
-    for part in get_args(kind):
-        yield from ((model, f".NAME{step}" if is_map else step) for model, step in models_in(part))
+def records_in(kind: Kind) -> Iterator[tuple[type[Struct], str]]:
+    """Yield the Structs of which a value is made, with the step that leads to them."""
+    match kind:
+        case Record():
+            yield kind.made, ""
+        case Variant():
+            yield from ((made, "") for made in kind.made)
+        case Mapped():
+            yield from ((made, f".NAME{step}") for made, step in records_in(kind.kind))
+        case Maybe() | Listed() | OneOrMany() | Short():
+            yield from records_in(kind.kind)
 
 
 def test_every_key_is_documented() -> None:

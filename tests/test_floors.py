@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "provisioner"
 
 HOUSE = (
     "clients effort errors values",
-    "change rbac system text",
+    "change rbac schema system text",
     "events",
     "cluster machine proxy templating",
     "site",
@@ -38,6 +38,7 @@ ROOMS = {
     "planning": "compare digests impact inputs lookups reduction tokens | desired holdings plan_format | part | plan | adoption",
     "rbac": "expressions patterns | traits | access | inquiry",
     "rendering": "documents readback | machines | render",
+    "schema": "faults | kinds | records | published",
     "site": "fields raw redaction sitefile | apps joins | model | formats schema subtract wording | decode keys starter",
     "system": "exposure remains | files mortal | locks lookup process | outdir pipes provenance",
     "templating": "placement sandbox template_text | outline | templates",

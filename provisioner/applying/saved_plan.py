@@ -7,23 +7,32 @@ nobody can show a reviewer one change and have another approved.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from pydantic import ValidationError
+from msgspec.structs import asdict
 
 from provisioner.applying.approval import Approved, ApprovedChange
 from provisioner.change import AccessRow, Inputs, Key
 from provisioner.errors import FileError
 from provisioner.planning.digests import FORMAT_VERSION, approval_of, mode_of
 from provisioner.planning.plan_format import Change, Document, Row
+from provisioner.schema.faults import Fault, Wrong
+from provisioner.schema.records import read
 from provisioner.text import jsonfile, units
-from provisioner.values import Plain, freeze, sha256
+from provisioner.values import EMPTY, Plain, sha256
 
 LARGEST: Final = 256 * 1024 * 1024
 """Bytes that a plan file may have; one of 10,000 new bots has about 30 MB."""
 
 _SHOWN: Final = 5
+_SAID: Final = {
+    "missing": "is missing",
+    "type": "expected {0.message}",
+    "name": "{0.message}",
+    "value": "{0.message}",
+    "choice": "expected {0.options}",
+}
 _AGAIN: Final = "make it again: provision plan -o FILE"
 
 
@@ -35,9 +44,9 @@ def parse(data: bytes, file: str) -> Approved:
         raise FileError(str(error), hint=_AGAIN) from error
     _require_known_format(value, file)
     try:
-        document = Document.model_validate(value, strict=True)
-    except ValidationError as error:
-        raise FileError("\n".join(_told(error, file)), hint=_AGAIN) from error
+        document = read(Document, value)
+    except Wrong as wrong:
+        raise FileError("\n".join(_told(wrong.faults, file)), hint=_AGAIN) from wrong
     try:
         return _approved(document)
     except ValueError as error:
@@ -55,14 +64,13 @@ def _require_known_format(value: Plain, file: str) -> None:
         )
 
 
-def _told(error: ValidationError, file: str) -> Iterator[str]:
+def _told(faults: Sequence[Fault], file: str) -> Iterator[str]:
     """Yield a line for each of the first things that are wrong."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    for each in found[:_SHOWN]:
-        path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in each["loc"])
-        yield f"{file}: ${path[:200]}: {each['msg']}"
-    if len(found) > _SHOWN:
-        yield f"{file}: and {len(found) - _SHOWN} more"
+    for fault in faults[:_SHOWN]:
+        path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault.path)
+        yield f"{file}: ${path[:200]}: {_SAID[fault.kind].format(fault)}"
+    if len(faults) > _SHOWN:
+        yield f"{file}: and {len(faults) - _SHOWN} more"
 
 
 def _approved(document: Document) -> Approved:
@@ -80,9 +88,7 @@ def _approved(document: Document) -> Approved:
         inputs=Inputs(inputs.site_sha256, inputs.templates_sha256, inputs.tools_lock_sha256),
         digest=document.digest,
         changes=dict(_changes(document.changes)),
-        gained=frozenset(
-            AccessRow(gained=True, **row.model_dump()) for row in document.access.gained
-        ),
+        gained=frozenset(AccessRow(gained=True, **asdict(row)) for row in document.access.gained),
         other_apps=frozenset((each.bot, each.app) for each in document.access.other_apps),
         tests={test.name: test.state for test in document.tests},
     )
@@ -98,7 +104,10 @@ def _require_own_digest(document: Document) -> None:
         document.site,
         document.cluster.name,
         mode_of(document.mode, document.only),
-        [[each.action, each.id, each.before or {}, each.after or {}] for each in document.changes],
+        [
+            [each.action, each.id, each.before or EMPTY, each.after or EMPTY]
+            for each in document.changes
+        ],
         rows,
         [[test.name, test.state] for test in document.tests],
         *([[[each.bot, each.app] for each in access.other_apps]] if access.other_apps else []),
@@ -111,14 +120,14 @@ def _row(row: Row) -> tuple[str, ...]:
     return row.bot, row.server, row.kind, row.name, row.role, row.pattern, row.why
 
 
-def _changes(changes: list[Change]) -> Iterator[tuple[str, ApprovedChange]]:
+def _changes(changes: Sequence[Change]) -> Iterator[tuple[str, ApprovedChange]]:
     seen: set[str] = set()
     for number, change in enumerate(changes):
         where = f"$.changes[{number}]"
-        before, after = change.before or {}, change.after or {}
+        before, after = change.before or EMPTY, change.after or EMPTY
         if change.digest != sha256([change.action, change.id, before, after])[:32]:
             raise ValueError(f"{where}.digest is not that of this change: the file was edited")
         if change.id in seen:
             raise ValueError(f"{where}.id: {change.id!r} is there twice")
         seen.add(change.id)
-        yield change.id, ApprovedChange(change.action, change.digest, freeze(before), freeze(after))
+        yield change.id, ApprovedChange(change.action, change.digest, before, after)

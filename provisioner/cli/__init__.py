@@ -119,7 +119,7 @@ def _run(argv: Sequence[str] | None, run: Run) -> int:
 def entry_point() -> None:
     """Run as a program."""
     gc.disable()  # a command keeps what it makes: to look for cycles in it took a fifth of a large plan
-    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # they are handed what a site says
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # of the MCP SDK: they hear what servers say
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a path can hold any byte

@@ -63,7 +63,7 @@ def _referred(written: Iterable[Entry]) -> Iterator[str]:
 
 
 def _in_scope(written: Iterable[Entry], site: Site) -> Iterator[str]:
-    new = {entry.path[0] for entry in written} - site.model_fields_set
+    new = {name for entry in written if not site.manages(name := str(entry.path[0]))}
     if new:
         yield f"now in the scope of the site: {', '.join(sorted(new))}"
     if any(entry.key.kind == "bot" for entry in written):

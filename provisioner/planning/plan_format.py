@@ -8,23 +8,20 @@ of lists is that of the plan; times are RFC 3339; no secret ever stands in it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Struct
 
 from provisioner.planning.digests import FORMAT_VERSION
-from provisioner.values import Plain
+from provisioner.schema.kinds import Integer, Matching
+from provisioner.schema.published import schema_of
+from provisioner.values import Body, Plain
 
-_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_Count = Annotated[int, Field(ge=0)]
-_Json = Any
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+_Sha256 = Annotated[str, Matching(r"^[0-9a-f]{64}$", "this is no SHA-256 in hex")]
+_Count = Annotated[int, Integer(least=0)]
 
 
-class Inputs(_Part):
+class Inputs(Struct, frozen=True):
     """What the plan was made from: hashes of the site with its includes, templates, pinned tools."""
 
     site_sha256: _Sha256
@@ -32,7 +29,7 @@ class Inputs(_Part):
     tools_lock_sha256: _Sha256 | None
 
 
-class Cluster(_Part):
+class Cluster(Struct, frozen=True):
     """The cluster that was read; `client` is the version of tctl, `via` how it was reached.
 
     `taken` (since 1.1) is when a snapshot was recorded, null of a cluster that answered itself.
@@ -45,7 +42,7 @@ class Cluster(_Part):
     taken: str | None = None
 
 
-class Source(_Part):
+class Source(Struct, frozen=True):
     """A place in the site, counted from 1."""
 
     file: str
@@ -53,44 +50,44 @@ class Source(_Part):
     column: int
 
 
-class FieldChange(_Part):
+class FieldChange(Struct, frozen=True):
     """One difference inside a resource; null is absent, lists of patterns differ as sets."""
 
     path: str
-    before: _Json
-    after: _Json
-    added: list[str] = []
-    removed: list[str] = []
+    before: Plain
+    after: Plain
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
-class _Line(_Part):
+class _Line(Struct, frozen=True):
     id: str
     kind: str
     name: str
     cause: Literal["site", "cluster", "both", "unknown"]
     reason: str
     hint: str
-    fields: list[FieldChange]
-    before: dict[str, _Json] | None
-    after: dict[str, _Json] | None
+    fields: tuple[FieldChange, ...]
+    before: Body | None
+    after: Body | None
     source: Source | None
-    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    digest: Annotated[str, Matching(r"^[0-9a-f]{32}$", "this is no digest of a change")]
 
 
-class Change(_Line):
+class Change(_Line, frozen=True):
     """Something that will be done; `before` and `after` are canonical bodies, as the digest has them."""
 
     action: Literal["create", "update", "delete", "grant", "revoke", "adopt"]
     effect: Literal["widens", "narrows", "neutral"]
 
 
-class Note(_Line):
+class Note(_Line, frozen=True):
     """Something that is said and not done; a conflict keeps the whole plan from being applied."""
 
     action: Literal["conflict", "dangling", "orphan", "unowned"]
 
 
-class Row(_Part):
+class Row(Struct, frozen=True):
     """A tool, a pattern or a session that a bot gains or loses, and the role and pattern that do it."""
 
     bot: str
@@ -102,42 +99,42 @@ class Row(_Part):
     why: str
 
 
-class OtherApp(_Part):
+class OtherApp(Struct, frozen=True):
     """An app that is no MCP server and that a bot newly reaches."""
 
     bot: str
     app: str
 
 
-class Domain(_Part):
+class Domain(Struct, frozen=True):
     """What access was worked out over; `unknown` are servers whose tools nobody knows."""
 
     bots: _Count
     servers: _Count
     tools: _Count
-    unknown: list[str]
+    unknown: tuple[str, ...]
 
 
-class Access(_Part):
+class Access(Struct, frozen=True):
     """What bots gain and lose."""
 
-    gained: list[Row]
-    lost: list[Row]
-    other_apps: list[OtherApp]
+    gained: tuple[Row, ...]
+    lost: tuple[Row, ...]
+    other_apps: tuple[OtherApp, ...]
     domain: Domain
 
 
-class AccessTest(_Part):
+class AccessTest(Struct, frozen=True):
     """What an access test of the site comes to when the plan is applied."""
 
     name: str
     state: Literal["passed", "failed", "undecided"]
-    reasons: list[str]
+    reasons: tuple[str, ...]
     was_failing: bool
     source: Source | None
 
 
-class Problem(_Part):
+class Problem(Struct, frozen=True, kw_only=True):
     """A finding about the site, or about what it expects of the cluster; an error stops an apply."""
 
     code: str
@@ -149,10 +146,10 @@ class Problem(_Part):
     column: int | None = None
     end: int | None = None
     excerpt: str
-    related: list[dict[str, _Json]]
+    related: tuple[Body, ...]
 
 
-class Summary(_Part):
+class Summary(Struct, frozen=True, kw_only=True):
     """How many changes and notes of each kind there are; what is not said is 0.
 
     Of the changes and notes, `drift` are those that the cluster brought about; changes that it did
@@ -175,32 +172,30 @@ class Summary(_Part):
     owned: _Count
 
 
-class Document(_Part):
+class Document(Struct, frozen=True):
     """A plan: what it takes to bring a cluster to a site, or to a part of it, `only`, unless empty."""
 
-    format_version: Annotated[str, Field(pattern=r"^1\.[0-9]+$")]
+    format_version: Annotated[str, Matching(r"^1\.[0-9]+$", "this is no version of the format")]
     tool: str
     created_at: str
     site: str
     file: str
     cluster: Cluster
     mode: Literal["apply", "prune", "adopt"]
-    only: list[str]
+    only: tuple[str, ...]
     inputs: Inputs
-    scope: list[str]
+    scope: tuple[str, ...]
     access: Access
-    changes: list[Change]
-    notes: list[Note]
-    tests: list[AccessTest]
-    problems: list[Problem]
+    changes: tuple[Change, ...]
+    notes: tuple[Note, ...]
+    tests: tuple[AccessTest, ...]
+    problems: tuple[Problem, ...]
     summary: Summary
-    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$")]
+    digest: Annotated[
+        str, Matching(r"^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$", "this is no digest of a plan")
+    ]
 
 
 def schema() -> dict[str, Plain]:
     """Return the JSON Schema of plan files, draft 2020-12."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Document.model_json_schema(),
-        "title": f"provision plan, format {FORMAT_VERSION}",
-    }
+    return schema_of(Document, f"provision plan, format {FORMAT_VERSION}")

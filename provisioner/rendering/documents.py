@@ -93,7 +93,7 @@ def _app(app: App) -> Mapping[str, Plain]:
 
 def _value(value: HeaderValue) -> Plain:
     """Return the text of a header, or the reference that stands for it until it is written."""
-    return value.text or value.model_dump(exclude_none=True)
+    return value.text or value.said()
 
 
 def _bot(name: str, bot: Bot, site: str) -> Mapping[str, Plain]:
@@ -125,4 +125,4 @@ def _block(join: Join) -> dict[str, Plain]:
     if isinstance(join, BlockJoin):
         return {"allow": join.allow, **join.config}
     _, told = ON_MACHINE.get(join.method, ("", ""))
-    return join.model_dump(exclude_none=True, exclude={"name", "method", told})
+    return {key: said for key, said in join.said().items() if key not in {"name", "method", told}}

@@ -81,7 +81,7 @@ def _storage(place: str) -> Mapping[str, Plain]:
 def _destination(identity: Identity) -> Mapping[str, Plain]:
     if identity.kubernetes_secret is not None:
         return {"type": "kubernetes_secret", "name": identity.kubernetes_secret.name}
-    readers = [reader.model_dump(exclude_none=True) for reader in identity.readers]
+    readers = [reader.said() for reader in identity.readers]
     optional = {"readers": readers, "symlinks": identity.symlinks, "acls": identity.acls}
     return {
         "type": "directory",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from provisioner.schema.kinds import Matching
+from provisioner.schema.records import Written
+from provisioner.site.fields import Directory, EnvironmentName, Filled, Strict, Text
+from provisioner.values import EMPTY, Plain
 
-from provisioner.site.fields import Directory, EnvironmentName, Filled, Many, Map, Strict, Text
-from provisioner.values import Plain, nothing
 
-
-def _as_text(value: object) -> object:
+def _as_text(value: Plain) -> Plain:
     return {"text": value} if isinstance(value, str) else value
 
 
-class HeaderValue(Strict):
+class HeaderValue(Strict, frozen=True):
     """What a header holds: a template of Teleport, or where its value is found when it is applied.
 
     The value is in an environment variable or in a file, and `prefix` is what stands before it.
@@ -23,30 +24,39 @@ class HeaderValue(Strict):
     text: Filled | None = None
     env: EnvironmentName | None = None
     file: Directory | None = None
-    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,19} $")] | None = (
-        None
-    )
+    prefix: (
+        Annotated[
+            str,
+            Matching(
+                r"^[A-Za-z][A-Za-z0-9-]{0,19} $",
+                "a prefix is the name of a scheme and a space",
+                'write "Bearer "; the value itself is in the variable or in the file',
+            ),
+        ]
+        | None
+    ) = None
 
 
-class Header(Strict):
+class Header(Strict, frozen=True):
     """One HTTP header that Teleport adds on the way to a remote MCP server."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")]
-    value: Annotated[
-        HeaderValue, BeforeValidator(_as_text, json_schema_input_type=Filled | HeaderValue)
+    name: Annotated[
+        str,
+        Matching(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$", "this is not an HTTP header name"),
     ]
+    value: Annotated[HeaderValue, Written(_as_text, (Filled, HeaderValue))]
 
 
-class App(Strict):
+class App(Strict, frozen=True):
     """An MCP server that we register in Teleport: a command on the agent, or a remote address.
 
     `spec` is the rest of the document's spec, as it is.
     """
 
     command: Filled | None = None
-    args: Many[Text] = ()
+    args: tuple[Text, ...] = ()
     run_as_host_user: Filled | None = None
     uri: Filled | None = None
-    headers: Many[Header] = ()
+    headers: tuple[Header, ...] = ()
     insecure_skip_verify: bool = False
-    spec: Map[str, Plain] = Field(default_factory=nothing)
+    spec: Mapping[str, Plain] = EMPTY

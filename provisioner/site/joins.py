@@ -14,29 +14,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
-
+from provisioner.schema.kinds import Integer, Matching
+from provisioner.schema.records import Many, Told
 from provisioner.site.fields import (
     Directory,
     Duration,
     EnvironmentName,
     Filled,
-    Many,
-    Map,
     Name,
     Strict,
     Time,
 )
-from provisioner.values import Plain, nothing
+from provisioner.values import EMPTY, Plain
 
 
-class JoinBase(Strict):
+class JoinBase(Strict, frozen=True):
     """What every join has: a name for its token, by default BOT-METHOD."""
 
     name: Name | None = None
 
 
-class GithubAllow(Strict):
+class GithubAllow(Strict, frozen=True):
     """Which workflow runs may join; all keys that are given must match."""
 
     repository: Filled | None = None
@@ -51,17 +49,17 @@ class GithubAllow(Strict):
     enterprise_id: Filled | None = None
 
 
-class GithubJoin(JoinBase):
+class GithubJoin(JoinBase, frozen=True, kw_only=True):
     """GitHub Actions."""
 
     method: Literal["github"]
-    allow: Many[GithubAllow]
+    allow: tuple[GithubAllow, ...]
     enterprise_server_host: Filled | None = None
     enterprise_slug: Filled | None = None
     static_jwks: Filled | None = None
 
 
-class GitlabAllow(Strict):
+class GitlabAllow(Strict, frozen=True):
     """Which GitLab jobs may join; all keys that are given must match."""
 
     sub: Filled | None = None
@@ -82,75 +80,80 @@ class GitlabAllow(Strict):
     project_visibility: Filled | None = None
 
 
-class GitlabJoin(JoinBase):
+class GitlabJoin(JoinBase, frozen=True, kw_only=True):
     """GitLab CI; `domain` is gitlab.com unless it is an instance of your own.
 
     `token_env_var_name` is the variable of the job that holds GitLab's token: TBOT_GITLAB_JWT.
     """
 
     method: Literal["gitlab"]
-    allow: Many[GitlabAllow]
+    allow: tuple[GitlabAllow, ...]
     domain: Filled | None = None
     static_jwks: Filled | None = None
     token_env_var_name: EnvironmentName | None = None
 
 
-class KubernetesAllow(Strict):
+class KubernetesAllow(Strict, frozen=True):
     """Which service account may join: NAMESPACE:NAME."""
 
     service_account: Annotated[
-        str, StringConstraints(pattern=r"^[a-z0-9.-]{1,253}:[a-z0-9.-]{1,253}$")
+        str,
+        Matching(
+            r"^[a-z0-9.-]{1,253}:[a-z0-9.-]{1,253}$",
+            "a service account is NAMESPACE:NAME",
+            "write agents:claude for the account claude in the namespace agents",
+        ),
     ]
 
 
-class StaticJwks(Strict):
+class StaticJwks(Strict, frozen=True):
     """The cluster's public keys, for clusters that Teleport cannot reach."""
 
     jwks: Filled
 
 
-class KubernetesJoin(JoinBase):
+class KubernetesJoin(JoinBase, frozen=True, kw_only=True):
     """A service account of the cluster that Teleport runs in, or of one whose keys are given.
 
     `token_path` is where the pod has the service account's token.
     """
 
     method: Literal["kubernetes"]
-    allow: Many[KubernetesAllow]
+    allow: tuple[KubernetesAllow, ...]
     type: Literal["in_cluster", "static_jwks"] | None = None
     static_jwks: StaticJwks | None = None
     token_path: Directory | None = None
 
 
-class IamAllow(Strict):
+class IamAllow(Strict, frozen=True):
     """Which AWS identities may join."""
 
     aws_account: Filled | None = None
     aws_arn: Filled | None = None
 
 
-class IamJoin(JoinBase):
+class IamJoin(JoinBase, frozen=True, kw_only=True):
     """An AWS identity."""
 
     method: Literal["iam"]
-    allow: Many[IamAllow]
+    allow: tuple[IamAllow, ...]
 
 
-class Onboarding(Strict):
+class Onboarding(Strict, frozen=True):
     """How the first key of a bound keypair gets known; a registration secret is never in a site."""
 
     initial_public_key: Filled
     must_register_before: Time | None = None
 
 
-class Recovery(Strict):
+class Recovery(Strict, frozen=True):
     """How often, and how strictly, a bound keypair may join again."""
 
-    limit: Annotated[int, Field(ge=0)] | None = None
+    limit: Annotated[int, Integer(least=0)] | None = None
     mode: Literal["standard", "relaxed", "insecure"] | None = None
 
 
-class BoundKeypairJoin(JoinBase):
+class BoundKeypairJoin(JoinBase, frozen=True, kw_only=True):
     """A keypair that stays on the machine; its token remembers state and is never rewritten."""
 
     method: Literal["bound_keypair"]
@@ -159,7 +162,7 @@ class BoundKeypairJoin(JoinBase):
     rotate_after: Time | None = None
 
 
-class SecretJoin(JoinBase):
+class SecretJoin(JoinBase, frozen=True, kw_only=True):
     """A token whose name is the secret: made elsewhere, known to the machine alone."""
 
     method: Literal["token"]
@@ -180,29 +183,39 @@ OTHERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-class BlockJoin(JoinBase):
+class BlockJoin(JoinBase, frozen=True, kw_only=True):
     """Any other method: its rules and the further keys of its block, as Teleport's docs write them."""
 
     method: str
-    allow: Many[Map[Filled, Plain]]
-    config: Map[Filled, Plain] = Field(default_factory=nothing)
+    allow: tuple[Mapping[Filled, Plain], ...]
+    config: Mapping[Filled, Plain] = EMPTY
 
 
-class AzureJoin(BlockJoin):
+class AzureJoin(BlockJoin, frozen=True, kw_only=True):
     """A managed identity of Azure; `client_id` says which, on a machine that has several."""
 
     method: Literal["azure"]
     client_id: Filled | None = None
 
 
-class TerraformJoin(BlockJoin):
+class TerraformJoin(BlockJoin, frozen=True, kw_only=True):
     """A run of HCP Terraform; `audience_tag` is the TAG of TFC_WORKLOAD_IDENTITY_AUDIENCE_TAG."""
 
     method: Literal["terraform_cloud"]
-    audience_tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64}$")] | None = None
+    audience_tag: (
+        Annotated[
+            str,
+            Matching(
+                r"^[A-Za-z0-9_]{1,64}$",
+                "a tag is letters, digits and underscores: it ends the name of an environment variable",
+                "write TAG where the workspace sets TFC_WORKLOAD_IDENTITY_AUDIENCE_TAG",
+            ),
+        ]
+        | None
+    ) = None
 
 
-class OtherJoin(BlockJoin):
+class OtherJoin(BlockJoin, frozen=True, kw_only=True):
     """A method of which a machine needs to know no more."""
 
     method: Literal[
@@ -220,7 +233,7 @@ Join = Annotated[
     | AzureJoin
     | TerraformJoin
     | OtherJoin,
-    Field(discriminator="method"),
+    Told("method"),
 ]
 
 ON_MACHINE: Final[Mapping[str, tuple[str, str]]] = {
@@ -232,15 +245,7 @@ ON_MACHINE: Final[Mapping[str, tuple[str, str]]] = {
 """What tbot alone is told, by method: the block of its `onboarding`, and the key there and here."""
 
 
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, dict) else value
-
-
-Joins = Annotated[
-    tuple[Join, ...],
-    Field(strict=False),
-    BeforeValidator(_as_list, json_schema_input_type=Join | tuple[Join, ...]),
-]
+Joins = Annotated[tuple[Join, ...], Many(dict, "a way to join, or a list of them")]
 """One way to join, or a list of them."""
 
 

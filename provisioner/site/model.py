@@ -1,18 +1,17 @@
 """The site file as typed, frozen values: what may stand in it, and nothing about what it means.
 
-pydantic checks them strictly (no coercion, no unknown key) and gives the JSON Schema. References
+They are read strictly (no coercion, no unknown key); the JSON Schema follows from them. References
 between entries and the rules of Teleport are judged elsewhere (`rules`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
-
+from provisioner.schema.faults import Fault, Wrong
+from provisioner.schema.kinds import Matching
+from provisioner.schema.records import Rest, Written
 from provisioner.site.apps import App
 from provisioner.site.fields import (
     Day,
@@ -22,8 +21,6 @@ from provisioner.site.fields import (
     Filled,
     HostPort,
     Labels,
-    Many,
-    Map,
     Name,
     Reference,
     RelativePath,
@@ -34,35 +31,31 @@ from provisioner.site.fields import (
     Text,
     Texts,
     Time,
-    not_a_boolean,
 )
 from provisioner.site.joins import Joins
-from provisioner.values import Plain, nothing
+from provisioner.values import EMPTY, Plain
 
 
-def _as_format(value: object) -> object:
+def _as_format(value: Plain) -> Plain:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _as_selector(value: object) -> object:
+def _as_selector(value: Plain) -> Plain:
     if isinstance(value, dict):
         return {"labels": value}
     return {"names": [value] if isinstance(value, str) else value}
 
 
-def _all_or_listed(value: object) -> object:
+def _all_or_listed(value: Plain) -> Plain:
     if value == "reachable":
         return ()
     if value == []:
-        raise PydanticCustomError(
-            "servers",
-            "{message}",
-            {"message": "a client of no server", "hint": "name servers, or write reachable"},
-        )
+        hint = "name servers, or write reachable"
+        raise Wrong(Fault("value", value, "a client of no server", hint))
     return value
 
 
-class Teleport(Strict):
+class Teleport(Strict, frozen=True):
     """The cluster that machines and clients talk to."""
 
     proxy: HostPort
@@ -70,7 +63,7 @@ class Teleport(Strict):
     tsh: Directory | None = None
 
 
-class Entry(Strict):
+class Entry(Strict, frozen=True):
     """What every managed resource can carry."""
 
     description: Text | None = None
@@ -78,59 +71,62 @@ class Entry(Strict):
     protected: bool = False
 
 
-class Server(Entry):
+class Server(Entry, frozen=True):
     """An MCP server by its Teleport app name; with `app` it is ours, without it somebody else's."""
 
-    labels: Labels = Field(default_factory=nothing)
-    tools: Many[Filled] | None = None
+    labels: Labels = EMPTY
+    tools: tuple[Filled, ...] | None = None
     app: App | None = None
 
 
-class Deny(Strict):
+class Deny(Strict, frozen=True):
     """A raw Teleport deny block: global for tools, either label matcher is enough."""
 
-    tools: Many[Filled] = ()
-    app_labels: Selector = Field(default_factory=nothing)
+    tools: tuple[Filled, ...] = ()
+    app_labels: Selector = EMPTY
     app_labels_expression: Filled | None = None
 
 
-class Role(Entry):
+class Role(Entry, frozen=True):
     """Which MCP servers by their labels, and which of their tools.
 
     `spec` is the rest of the document's spec, as it is.
     """
 
     version: Literal["v6", "v7", "v8"] = "v8"
-    app_labels: Selector = Field(default_factory=nothing)
+    app_labels: Selector = EMPTY
     app_labels_expression: Filled | None = None
-    tools: Many[Filled] = ()
-    except_tools: Many[Filled] = ()
+    tools: tuple[Filled, ...] = ()
+    except_tools: tuple[Filled, ...] = ()
     deny: Deny | None = None
-    labels: Labels = Field(default_factory=nothing)
-    options: Map[str, Plain] = Field(default_factory=nothing)
-    spec: Map[str, Plain] = Field(default_factory=nothing)
+    labels: Labels = EMPTY
+    options: Mapping[str, Plain] = EMPTY
+    spec: Mapping[str, Plain] = EMPTY
 
 
-class Reader(Strict):
+class Reader(Strict, frozen=True):
     """Who else may read the identity: a user or a group of the machine."""
 
     user: Filled | None = None
     group: Filled | None = None
 
 
-class KubernetesSecret(Strict):
+class KubernetesSecret(Strict, frozen=True):
     """A secret that tbot writes, and where the client's pod mounts it."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,252}$")]
+    name: Annotated[
+        str,
+        Matching(r"^[a-z0-9][a-z0-9.-]{0,252}$", "this cannot be the name of a Kubernetes secret"),
+    ]
     mount_path: Directory
 
 
-class Identity(Strict):
+class Identity(Strict, frozen=True):
     """Where tbot keeps the bot's identity file: a directory, or a Kubernetes secret."""
 
     path: Directory | None = None
     kubernetes_secret: KubernetesSecret | None = None
-    readers: Many[Reader] = ()
+    readers: tuple[Reader, ...] = ()
     symlinks: Literal["try-secure", "secure", "insecure"] | None = None
     acls: Literal["try", "off", "required"] | None = None
     credential_ttl: Duration | None = None
@@ -144,7 +140,7 @@ class Identity(Strict):
         return (self.path or "").rstrip("/")
 
 
-class Tbot(Strict):
+class Tbot(Strict, frozen=True):
     """The rest of tbot.yaml: its own state, whether it runs once, where it tells how it fares."""
 
     storage: Storage | None = None
@@ -152,57 +148,59 @@ class Tbot(Strict):
     diag_addr: HostPort | None = None
 
 
-class ClientFormat(Strict):
+class ClientFormat(Strict, frozen=True):
     """A format by its name, or a template of the user's own by its path beside the site."""
 
     name: Filled | None = None
     custom: RelativePath | None = None
 
 
-class Client(Strict):
+class Client(Strict, frozen=True):
     """One MCP client configuration for a bot.
 
     `servers` are named, or none for all that the bot reaches. `name` is the entry's, by default the
     server's. `timeout` is how long the client may wait for the server to start; `env` what the server's process gets besides.
     """
 
-    format: Annotated[
-        ClientFormat, BeforeValidator(_as_format, json_schema_input_type=Name | ClientFormat)
-    ]
+    format: Annotated[ClientFormat, Written(_as_format, (Name, ClientFormat))]
     servers: Annotated[
-        Many[Name],
-        BeforeValidator(
-            _all_or_listed, json_schema_input_type=Literal["reachable"] | tuple[Name, ...]
-        ),
+        tuple[Name, ...], Written(_all_or_listed, (Literal["reachable"], tuple[Name, ...]))
     ]
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}$")] | None = (
-        None
-    )
-    env: Map[EnvironmentName, Text] = Field(default_factory=nothing)
+    name: (
+        Annotated[
+            str,
+            Matching(
+                r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}$",
+                "an MCP server entry is named with letters, digits and hyphens, as every client accepts",
+            ),
+        ]
+        | None
+    ) = None
+    env: Mapping[EnvironmentName, Text] = EMPTY
     timeout: Duration = "30s"
 
 
-class Bot(Entry):
+class Bot(Entry, frozen=True):
     """A machine identity and the roles it may ask for."""
 
-    roles: Many[Reference] = ()
-    traits: Map[Filled, Texts] = Field(default_factory=nothing)
+    roles: tuple[Reference, ...] = ()
+    traits: Mapping[Filled, Texts] = EMPTY
     max_session_ttl: Duration | None = None
-    labels: Labels = Field(default_factory=nothing)
+    labels: Labels = EMPTY
     join: Joins = ()
     identity: Identity | None = None
     tbot: Tbot | None = None
-    clients: Many[Client] = ()
+    clients: tuple[Client, ...] = ()
 
 
-class ServerSelector(Strict):
+class ServerSelector(Strict, frozen=True):
     """MCP servers by their names, or by their labels as a role would match them."""
 
-    names: Many[Name] = ()
-    labels: Selector = Field(default_factory=nothing)
+    names: tuple[Name, ...] = ()
+    labels: Selector = EMPTY
 
 
-class AccessTest(Strict):
+class AccessTest(Strict, frozen=True):
     """What must be true of access: of each selected bot on each selected server.
 
     `bot` and `server` name one, `bots` and `servers` several: names, `*` for every live and planned
@@ -215,21 +213,18 @@ class AccessTest(Strict):
     bots: Texts = ()
     server: Name | None = None
     servers: Annotated[
-        ServerSelector,
-        BeforeValidator(
-            _as_selector, json_schema_input_type=Filled | tuple[Filled, ...] | Selector
-        ),
-    ] = Field(default_factory=ServerSelector)
-    allow: Many[Filled] | None = None
-    deny: Many[Filled] | None = None
-    exactly: Many[Filled] | None = None
+        ServerSelector, Written(_as_selector, (Filled, tuple[Filled, ...], Selector))
+    ] = ServerSelector()
+    allow: tuple[Filled, ...] | None = None
+    deny: tuple[Filled, ...] | None = None
+    exactly: tuple[Filled, ...] | None = None
     connect: bool | None = None
 
 
 Level = Literal["error", "warning", "info", "off"]
 
 
-class Suppression(Strict):
+class Suppression(Strict, frozen=True):
     """A finding that is known and accepted: of this code, at this entry or below it.
 
     `reason` is for whoever reads the file next; `until` is the last day on which it holds.
@@ -241,41 +236,31 @@ class Suppression(Strict):
     until: Day | None = None
 
 
-def _by_code(schema: dict[str, Plain]) -> None:
-    """Let an editor mark keys that are no codes."""
-    schema["patternProperties"] = {"^PV[0-9]{3}$": schema.pop("additionalProperties")}
-    schema["additionalProperties"] = False
+Code = Annotated[str, Matching(r"^PV[0-9]{3}$", "this is no rule's code")]
 
 
-class Rules(Strict):
+class Rules(Strict, frozen=True):
     """How much rules matter, by their codes, and the findings that are accepted."""
 
-    model_config = ConfigDict(extra="allow", json_schema_extra=_by_code)
-    __pydantic_extra__: dict[str, Level] = Field(init=False)
-
-    suppress: Many[Suppression] = ()
-
-    @property
-    def levels(self) -> Mapping[str, Level]:
-        """The severities that the site gives, by code."""
-        return MappingProxyType(self.__pydantic_extra__)
+    suppress: tuple[Suppression, ...] = ()
+    levels: Annotated[Mapping[Code, Level], Rest()] = EMPTY
 
 
-class Site(Strict):
+class Site(Strict, frozen=True):
     """One whole site. A collection that the file leaves out is out of scope; `{}` means none."""
 
-    version: Annotated[Literal[1], BeforeValidator(not_a_boolean)]
-    site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    version: Literal[1]
+    site: Name
     teleport: Teleport
-    include: Many[Filled] = ()
+    include: tuple[Filled, ...] = ()
     extends: Filled | None = None
-    external_roles: Many[Reference] = ()
-    mcp_servers: Map[Name, Server] = Field(default_factory=nothing)
-    roles: Map[Name, Role] = Field(default_factory=nothing)
-    bots: Map[Name, Bot] = Field(default_factory=nothing)
-    tests: Map[Filled, AccessTest] = Field(default_factory=nothing)
-    rules: Rules = Field(default_factory=Rules)
+    external_roles: tuple[Reference, ...] = ()
+    mcp_servers: Mapping[Name, Server] = EMPTY
+    roles: Mapping[Name, Role] = EMPTY
+    bots: Mapping[Name, Bot] = EMPTY
+    tests: Mapping[Filled, AccessTest] = EMPTY
+    rules: Rules = Rules()
 
     def manages(self, collection: str) -> bool:
         """Whether `roles`, `bots` or `mcp_servers` stands in the file, even empty."""
-        return collection in self.model_fields_set
+        return getattr(self, collection) is not EMPTY  # what stands in a file never is, even empty

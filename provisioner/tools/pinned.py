@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from provisioner.errors import Place, Problem
 from provisioner.site.model import Site
 from provisioner.system import files
@@ -43,13 +45,13 @@ def renewed(pins: Lock, found: Mapping[str, Pin]) -> Lock:
 def filled(site: Site, pins: Lock) -> Site:
     """Return the site with the tools of the servers that say none and are pinned in full."""
     servers = {
-        name: server.model_copy(update={"tools": tuple(sorted(pin.tools))})
+        name: replace(server, tools=tuple(sorted(pin.tools)))
         for name, server in site.mcp_servers.items()
         if server.tools is None and (pin := pins.pins.get(name)) and pin.complete
     }
     if not servers:
         return site
-    return site.model_copy(update={"mcp_servers": freeze({**site.mcp_servers, **servers})})
+    return replace(site, mcp_servers=freeze({**site.mcp_servers, **servers}))
 
 
 def inventory(site: Site, pins: Lock) -> Inventory:

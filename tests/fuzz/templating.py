@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from provisioner import workflow
 from provisioner.cluster import snapshot
 from provisioner.rendering.machines import machine_files
@@ -79,10 +81,10 @@ def _part(kind: str) -> Site:
     others: dict[str, Any] = {"roles": {}, "mcp_servers": {}, "bots": {}}
     if kept == "bots":
         alone = {"clients": (), "identity": None, **({"join": ()} if kind == "bot" else {})}
-        mine = {name: bot.model_copy(update=alone) for name, bot in site.bots.items()}
+        mine = {name: replace(bot, **alone) for name, bot in site.bots.items()}
     else:
         mine = getattr(site, kept)
-    return site.model_copy(update={**others, kept: mine})
+    return replace(site, **others, **{kept: mine})
 
 
 def _machine_files(name: str, like: str, data: bytes) -> str:

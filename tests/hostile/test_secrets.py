@@ -301,7 +301,7 @@ plugin = Plugin()
 """
 
 
-def test_no_plugin_hears_what_a_site_says(tmp_path: Path) -> None:
+def test_no_plugin_hears_what_servers_say(tmp_path: Path) -> None:
     """Pydantic hands each value to the plugins that other packages bring; it is not to look for any."""
     about = tmp_path / "listening-1.dist-info"
     about.mkdir()
@@ -309,7 +309,9 @@ def test_no_plugin_hears_what_a_site_says(tmp_path: Path) -> None:
     (about / "entry_points.txt").write_text("[pydantic]\nlistening = listening:plugin\n")
     (tmp_path / "listening.py").write_text(HEARD)
     (tmp_path / "site.yaml").write_text(SITE.replace("IDENTITY", "/opt/identity"))
-    argv = [sys.executable, "-m", "provisioner", "check", "site.yaml"]
+    server = (sys.executable, str(ROOT / "tests/servers/rude.py"), "well", '[{"name": "a"}]')
+    pull = ("tools", "pull", "site.yaml", "--server", "files", "--", *server)
+    argv = [sys.executable, "-m", "provisioner", *pull]
     path = os.pathsep.join((str(ROOT), str(tmp_path)))
     ran = subprocess.run(argv, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, check=False)
     assert ran.returncode == 0

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from provisioner.clients import FORMATS
 from provisioner.errors import Place
 from provisioner.rendering.machines import machine_files
+from provisioner.schema.records import read
 from provisioner.site.model import Site
 from tests.spread import (
     DURATIONS,
@@ -35,7 +36,8 @@ def sites(draw: st.DrawFn) -> Site:
     )
     tbot = {"storage": draw(PATHS), "oneshot": draw(st.booleans()), "diag_addr": "127.0.0.1:1"}
     server = {"description": draw(TEXT), "tools": draw(maybe(st.lists(FILLED, max_size=3)))}
-    return Site.model_validate(
+    return read(
+        Site,
         {
             "version": 1,
             "site": "acme",
@@ -49,7 +51,7 @@ def sites(draw: st.DrawFn) -> Site:
                     "clients": [{**client, "format": name} for name in FORMATS],
                 }
             },
-        }
+        },
     )
 
 

@@ -125,7 +125,7 @@ def _rule_without_subject(site: Site) -> Iterator[Finding]:
             OTHERS[join.method] if isinstance(join, BlockJoin) else _NEEDS_ONE_OF.get(type(join))
         )
         for index, rule in enumerate(getattr(join, "allow", ())):
-            keys = rule.keys() if isinstance(join, BlockJoin) else rule.model_fields_set
+            keys = rule.keys() if isinstance(join, BlockJoin) else rule.said().keys()
             if wanted and not keys & set(wanted):
                 yield Finding(
                     (*path, "allow", index),

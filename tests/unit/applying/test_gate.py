@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from provisioner.applying.gate import gate
 from provisioner.change import ClusterInfo
@@ -82,8 +83,8 @@ def test_command_servers_need_nothing_more() -> None:
 )
 def test_the_promised_version(promised: str, server: str, same: bool) -> None:
     """What the site says of the cluster's version must hold, as far as it is spelled out."""
-    teleport = site().teleport.model_copy(update={"version": promised})
-    wanted = site().model_copy(update={"teleport": teleport})
+    teleport = replace(site().teleport, version=promised)
+    wanted = replace(site(), teleport=teleport)
     if same:
         gate(ClusterInfo("c", server), wanted)
     else:

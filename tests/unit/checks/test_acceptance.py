@@ -9,6 +9,7 @@ from provisioner.checks.acceptance import Test as Claim
 from provisioner.checks.acceptance import results
 from provisioner.errors import Place
 from provisioner.rbac.access import Identity, Server, World
+from provisioner.schema.records import read
 from provisioner.site.model import AccessTest
 from tests.worlds import DB, FILES, NO_DELETE, READER, WEB, role
 
@@ -21,7 +22,7 @@ def world(*identities: Identity, servers: tuple[Server, ...] = (FILES, DB, WEB))
 
 def judged(says: dict[str, Any], after: World, before: World | None = None) -> Result:
     """Return what becomes of one test."""
-    claim = Claim("t", AccessTest.model_validate(says), Place("site.yaml", 1))
+    claim = Claim("t", read(AccessTest, says), Place("site.yaml", 1))
     (result,) = results((claim,), after, before)
     return result
 

@@ -50,7 +50,7 @@ def test_absent_is_not_empty() -> None:
         ("bots: {ci: {max_session_ttl: 12 hours}}", "PV044", 4, 30),
         ("bots: {ci: {description: ''}, x: {roles: ['']}}", "PV043", 4, 43),
         ("roles: {dev: {version: v9}}", "PV045", 4, 24),
-        ("bots: {ci: {join: {method: githug}}}", "PV044", 4, 19),
+        ("bots: {ci: {join: {method: githug}}}", "PV044", 4, 28),
         ("bots: {ci: {join: [{method: github, allow: [], alow: 1}]}}", "PV040", 4, 48),
     ],
 )
@@ -126,7 +126,7 @@ def test_which_entries_are_broken() -> None:
 
 
 def test_a_key_called_key() -> None:
-    """A key that is called what pydantic calls keys has its own place like any other."""
+    """A key that looks like a step of a path has its own place like any other."""
     decoded = decode(document(HEAD + "bots: {ci: {traits: {'[key]': 5, b: 5}}}"))
     places = [problem.at.column for problem in decoded.problems if problem.at]
     assert places == [31, 37]

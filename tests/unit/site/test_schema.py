@@ -6,7 +6,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from provisioner.clients import FORMATS
-from provisioner.site.schema import DIALECT, site_schema
+from provisioner.schema.published import DIALECT
+from provisioner.site.schema import site_schema
 
 SCHEMA = site_schema()
 LEAST = {"version": 1, "site": "a", "teleport": {"proxy": "a:443"}}

@@ -1,106 +1,16 @@
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
-
 import pytest
-from pydantic_core import PydanticCustomError
 
 from provisioner.errors import Problem
 from provisioner.site.decode import decode
-from provisioner.site.model import Site
-from provisioner.site.wording import _PATTERNS, CODES, TEXTS, called, dotted
+from provisioner.site.wording import CODES, called, dotted
 from tests.sites import HEAD, document
-
-# What each part of pydantic's schema can find wrong; the keys that say how it is put together.
-FINDS: Final = {
-    "any": (),
-    "bool": ("bool_type",),
-    "default": (),
-    "definition-ref": (),
-    "definitions": (),
-    "dict": ("dict_type",),
-    "function-after": (),
-    "function-before": (),
-    "int": ("int_type",),
-    "literal": ("literal_error",),
-    "model": ("model_type",),
-    "model-field": (),
-    "model-fields": ("missing", "extra_forbidden", "model_attributes_type"),
-    "no-info": (),
-    "nullable": (),
-    "str": ("string_type",),
-    "tagged-union": ("union_tag_invalid", "union_tag_not_found", "model_attributes_type"),
-    "tuple": ("tuple_type",),
-}
-LIMITS: Final = {
-    "ge": "greater_than_equal",
-    "max_length": "string_too_long",
-    "min_length": "string_too_short",
-    "pattern": "string_pattern_mismatch",
-}
-SHAPE: Final = {"type", "metadata", "strict", "items_schema", "variadic_item_index"}
-
-
-def schemas(part: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield every part of a pydantic core schema."""
-    if isinstance(part, Mapping):
-        if isinstance(part.get("type"), str):
-            yield part
-        for key, child in part.items():
-            if key != "json_schema_input_schema":  # what the JSON Schema shows instead
-                yield from schemas(child)
-    elif isinstance(part, list | tuple):
-        for child in part:
-            yield from schemas(child)
-
-
-MODEL: Final = tuple(schemas(Site.__pydantic_core_schema__))
 
 
 def problem(rest: str) -> Problem:
     (found,) = decode(document(HEAD + rest)).problems
     return found
-
-
-def test_every_type_of_error_has_a_text() -> None:
-    """Whatever pydantic can find wrong with the model is said in words of our own."""
-    types = {error for schema in MODEL for error in FINDS[schema["type"]]}
-    limits = {
-        LIMITS[key]
-        for schema in MODEL
-        if schema["type"] in ("str", "int", "tuple")
-        for key in schema.keys() - SHAPE
-    }
-    assert types | limits <= TEXTS.keys()
-
-
-def raised(check: Any) -> Iterator[str]:
-    """Yield the types of the errors that a validator of ours raises."""
-    takes_text = inspect.signature(check).parameters.keys() == {"text"}
-    wrong = ["", "\0", "a/../b", "nothing like it", []]
-    for value in wrong if takes_text else [*wrong, None, 5, True]:
-        try:
-            check(value)
-        except PydanticCustomError as error:
-            yield error.type
-        except (AttributeError, TypeError):
-            assert not isinstance(value, str)
-
-
-def test_every_check_of_ours_has_a_text() -> None:
-    """The checks that the model adds to pydantic's own all have their text, and no text is left over."""
-    checks = [schema["function"] for schema in MODEL if schema["type"] == "no-info"]
-    found = {error for check in checks for error in raised(check)}
-    known = {name for name, text in TEXTS.items() if text is TEXTS["duration"]}
-    assert found == known
-
-
-def test_every_pattern_has_a_text() -> None:
-    """A name that does not match is told what names are made of, not a regular expression."""
-    patterns = {schema["pattern"] for schema in MODEL if "pattern" in schema}
-    assert patterns == _PATTERNS.keys()
 
 
 @pytest.mark.parametrize(
@@ -160,6 +70,34 @@ def test_every_pattern_has_a_text() -> None:
         ),
         ("bots: {ci: {join: {method: githb}}}", "no join method `githb`", "`github`"),
         ("bots: {ci: {join: {allow: []}}}", "`method` is missing in bots.ci.join", "add method"),
+        (
+            "bots: {ci: {join: {method: 5}}}",
+            "bots.ci.join.method: expected text, found the number 5",
+            'quote it: "5"',
+        ),
+        (
+            "bots: {ci: {join: 5}}",
+            "expected a way to join, or a list of them, found the number",
+            "",
+        ),
+        (
+            "roles: {dev: {app_labels: {env: 5}}}",
+            "roles.dev.app_labels.env: expected text or a list of texts, found the number 5",
+            "quote numbers and booleans",
+        ),
+        ("roles: {dev: {app_labels: {env: ''}}}", "app_labels.env: must not be empty", "fill it"),
+        (
+            "bots: {ci: {identity: {path: /a, acls: maybe}}}",
+            "bots.ci.identity.acls: expected 'try', 'off' or 'required'",
+            "",
+        ),
+        ("rules: {PV102: loud}", "rules.PV102: expected 'error', 'warning', 'info' or 'off'", ""),
+        ("rules: {PVI02: loud}", "unknown key `PVI02` in rules", "known keys: suppress"),
+        (
+            "bots: {ci: {join: {method: bound_keypair, recovery: {limit: -1}, onboarding: {initial_public_key: a}}}}",
+            "bots.ci.join.recovery.limit: must be 0 or more",
+            "",
+        ),
     ],
 )
 def test_messages(rest: str, message: str, hint: str) -> None:
@@ -181,6 +119,14 @@ def test_every_code_is_given(code: str) -> None:
         "roles: {a: {version: v9}}",
     )
     assert code in {problem(rest).code for rest in wrong}
+
+
+@pytest.mark.parametrize("version", ["2", "true", "'1'", "1.0", "null", "[1]"])
+def test_the_version_is_the_number_1(version: str) -> None:
+    """Whatever else stands there, the cure is the same; True equals 1 in Python, and is none."""
+    (found,) = decode(document(HEAD.replace("version: 1", f"version: {version}"))).problems
+    assert found.message == "version: the site file's version is the number 1"
+    assert (found.code, found.hint) == ("PV044", "write version: 1")
 
 
 def test_headers_are_not_repeated() -> None:
