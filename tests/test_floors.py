@@ -36,11 +36,11 @@ ROOMS = {
     "importing": "choice entries | insertion summary | importer",
     "machine": "bundle locations sidecar | merge | install",
     "planning": "compare digests impact inputs lookups reduction tokens | desired holdings plan_format | part | plan | adoption",
-    "rbac": "expressions patterns | traits | access | inquiry",
+    "rbac": "engine | expressions patterns | traits | access | inquiry",
     "rendering": "documents readback | machines | render",
     "schema": "faults | kinds | records | published",
     "site": "fields raw redaction sitefile | apps joins | model | formats schema subtract wording | decode keys starter",
-    "system": "exposure remains | files mortal | locks lookup process | outdir pipes provenance",
+    "system": "exposure remains | files mortal | locks lookup process | outdir pipes provenance scratch",
     "templating": "placement sandbox template_text | outline | templates",
     "text": "jsonfile scalars source terminal units | diagnostics splice | yamledit",
     "tools": "lock | drift inventory pinned",
@@ -63,6 +63,7 @@ AT_THE_EDGE = (
     "system.pipes",
     "system.process",
     "system.remains",
+    "system.scratch",
     "tools.inventory",
 )
 

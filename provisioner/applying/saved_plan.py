@@ -20,7 +20,7 @@ from provisioner.planning.plan_format import Change, Document, Row
 from provisioner.schema.faults import Fault, Wrong
 from provisioner.schema.records import read
 from provisioner.text import jsonfile, units
-from provisioner.values import EMPTY, Plain, sha256
+from provisioner.values import EMPTY, Plain, is_mapping, sha256
 
 LARGEST: Final = 256 * 1024 * 1024
 """Bytes that a plan file may have; one of 10,000 new bots has about 30 MB."""
@@ -54,7 +54,7 @@ def parse(data: bytes, file: str) -> Approved:
 
 
 def _require_known_format(value: Plain, file: str) -> None:
-    version = value.get("format_version") if isinstance(value, dict) else None
+    version = value.get("format_version") if is_mapping(value) else None
     if not isinstance(version, str):
         raise FileError(f"{file}: not a plan: it has no format_version", hint=_AGAIN)
     if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:

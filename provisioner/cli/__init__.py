@@ -11,7 +11,6 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import Any, Final
@@ -110,6 +109,8 @@ def _run(argv: Sequence[str] | None, run: Run) -> int:
     except Exception as error:  # noqa: BLE001
         if isinstance(error, OSError) and error.filename is None:  # no file of ours
             return _unwritable(error, run)
+        import traceback
+
         _tell(traceback.format_exc(), run)
         _tell("This is a defect of provision, not of your site: please report it.", run)
         return 1

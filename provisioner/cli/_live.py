@@ -5,7 +5,6 @@ Work that is over in a moment shows nothing at all: a line that flickers helps n
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -64,6 +63,8 @@ class Live:
                     self._draw(_SIGNS[number % len(_SIGNS)])
 
     def _draw(self, sign: str) -> None:
+        import shutil
+
         line = clipped(f"{sign} {self._text()}", shutil.get_terminal_size().columns - 1)
         self._write(_ERASE + line)
         self._drawn = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +67,8 @@ class Look(Struct, frozen=True):
     @property
     def columns(self) -> int:
         """How wide text may be."""
+        import shutil
+
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else _COLUMNS
 
 

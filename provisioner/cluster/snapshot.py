@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 from provisioner.change import ClusterInfo, Key
@@ -25,7 +26,7 @@ from provisioner.cluster.port import Cluster, Scope
 from provisioner.cluster.teleport import Shapes, check_types, concealed
 from provisioner.errors import ClusterError, Garbled, Missing
 from provisioner.text import jsonfile, units
-from provisioner.values import Body, Plain, Secret, freeze
+from provisioner.values import EMPTY, Body, Plain, Secret, freeze
 
 FORMAT_VERSION: Final = 1
 KINDS: Final = ("role", "bot", "app", "app_server", "token")
@@ -36,8 +37,13 @@ WHOLE: Final = Scope(("role", "bot", "app", "app_server"))
 _LARGEST: Final = 256 * 1024 * 1024  # bytes; 10,000 bots take about 8 MB
 _HINT: Final = "take it again with `provision snapshot`"
 _AGAIN: Final = "take it again for this site: provision snapshot SITE -o FILE"
-_TOP: Final = {"format_version": int, "cluster": dict, "taken": str, "documents": dict}
-_PARTIAL: Final = {"site": str, "left_out": dict}
+_TOP: Final = {
+    "format_version": int,
+    "cluster": MappingProxyType,
+    "taken": str,
+    "documents": MappingProxyType,
+}
+_PARTIAL: Final = {"site": "", "left_out": EMPTY}
 
 
 class SnapshotCluster:
@@ -154,7 +160,7 @@ class _Checker:
 
     def top(self, value: Plain) -> None:
         """Check the whole value."""
-        self._is(value, dict, "$")
+        self._is(value, MappingProxyType, "$")
         if value.get("format_version") != FORMAT_VERSION:
             self._fail(
                 "$.format_version",
@@ -166,8 +172,8 @@ class _Checker:
             self._is(value["cluster"].get(name), str, f"$.cluster.{name}")
         self._try(lambda: units.version(value["cluster"]["version"]), "$.cluster.version")
         self._try(lambda: units.moment(value["taken"]), "$.taken")
-        for name, kind in _PARTIAL.items():
-            self._is(value.get(name, kind()), kind, f"$.{name}")
+        for name, none in _PARTIAL.items():
+            self._is(value.get(name, none), type(none), f"$.{name}")
         for kind, names in value.get("left_out", {}).items():
             self._names(names, f"$.left_out.{kind}")
         for kind, bodies in value["documents"].items():
@@ -176,23 +182,23 @@ class _Checker:
     def _documents(self, kind: str, bodies: Plain, path: str) -> None:
         if kind not in KINDS:
             self._fail(path, f"not one of the kinds {', '.join(KINDS)}")
-        self._is(bodies, list, path)
+        self._is(bodies, tuple, path)
         for number, body in enumerate(bodies):
             self._document(kind, body, f"{path}[{number}]")
 
     def _names(self, names: Plain, path: str) -> None:
-        self._is(names, list, path)
+        self._is(names, tuple, path)
         for number, name in enumerate(names):
             self._is(name, str, f"{path}[{number}]")
 
     def _document(self, kind: str, body: Plain, path: str) -> None:
-        self._is(body, dict, path)
+        self._is(body, MappingProxyType, path)
         if body.get("kind") != kind:
             self._fail(f"{path}.kind", f"expected {kind}")
         self._is(body.get("version"), str, f"{path}.version")
-        self._is(body.get("metadata"), dict, f"{path}.metadata")
+        self._is(body.get("metadata"), MappingProxyType, f"{path}.metadata")
         self._is(body["metadata"].get("name"), str, f"{path}.metadata.name")
-        self._is(body.get("spec"), dict, f"{path}.spec")
+        self._is(body.get("spec"), MappingProxyType, f"{path}.spec")
         self._try(lambda: self._shapes.check(body), path)
 
     def _is(self, value: Plain, wanted: type, path: str) -> None:
@@ -209,4 +215,9 @@ class _Checker:
         raise Garbled(f"{self._file}: {path}: {message}", hint=_HINT)
 
 
-_WORDS: Final = {dict: "an object", list: "a list", str: "text", int: "a whole number"}
+_WORDS: Final = {
+    MappingProxyType: "an object",
+    tuple: "a list",
+    str: "text",
+    int: "a whole number",
+}

@@ -21,7 +21,6 @@ from provisioner.cluster.kinds import KINDS, SITE_LABEL
 from provisioner.cluster.resource import Resource
 from provisioner.errors import Place, Problem, SiteError
 from provisioner.rbac.access import matrix
-from provisioner.rendering import readback
 from provisioner.rendering.documents import Locate, documents
 from provisioner.rendering.machines import machine_files
 from provisioner.site import raw
@@ -105,8 +104,11 @@ def _machine_file(
 ) -> str:
     """Render one file, and read back what a template of others wrote. Raises SiteError."""
     text = templates.render(template, context(), entry=find)
-    if not templates.is_ours(template) and (why := readback.fault(text, path)):
-        raise SiteError((_spoiled(templates.path(template), path, why, find()),))
+    if not templates.is_ours(template):
+        from provisioner.rendering.readback import fault
+
+        if why := fault(text, path):
+            raise SiteError((_spoiled(templates.path(template), path, why, find()),))
     return text
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -157,18 +156,6 @@ def below(root: Path, *names: str) -> Path:
             hint="remove the link, or choose another output directory",
         )
     return path
-
-
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """Lend a new directory that nobody else can look into, and that is gone afterwards.
-
-    Raises FileError when there is no place for one.
-    """
-    with explained(Path(tempfile.gettempdir()), "write"):
-        directory = tempfile.TemporaryDirectory(prefix="provision-")
-    with directory as name:
-        yield Path(name)
 
 
 def _replace(real: Path, data: bytes, mode: int, like: os.stat_result | None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +23,7 @@ _COMPANIONS: Final = (
 
 def beside(path: Path) -> Path:
     """Return a name beside `path` that nothing has, for what is not whole yet."""
-    return path.with_name(f".{path.name[:100]}.provision-{secrets.token_hex(8)}")
+    return path.with_name(f".{path.name[:100]}.provision-{os.urandom(8).hex()}")
 
 
 def is_unfinished(path: Path) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final, Literal
 
 from msgspec import Struct, field
@@ -67,9 +68,10 @@ class Placement(Struct, frozen=True):
 
 def examine(language: str, steps: Steps) -> Placement:
     """Follow `steps` in `language` ("YAML", "JSON", "TOML", "Python"; others check nothing)."""
-    if language not in _MODES:
+    if language not in _TABLES:
         return Placement({}, frozenset())
-    walk = _Walk(*_MODES[language])
+    outside, inside = _TABLES[language]
+    walk = _Walk(_modes(outside), _modes(inside))
     walk.follow(steps, _START, None)
     return Placement({n: _WHERE[mode] for n, mode in walk.faults.items()}, frozenset(walk.keys))
 
@@ -160,6 +162,13 @@ class _Walk(Struct):
         return _Spot(mode, depth, spot.number if mode == "value" else -1)
 
 
+@cache
+def _modes(grammar: str) -> _Modes:
+    """Return what can follow in each mode; compiled when a template of such a language is met."""
+    table = {**_SHARED, **_GRAMMARS[grammar]}
+    return {mode: re.compile(pattern, re.DOTALL) for mode, pattern in table.items()}
+
+
 def _possible(arms: tuple[Steps, ...], when: Position | None, turn: _Turn) -> tuple[Steps, ...]:
     if when is None or turn is None:
         return arms
@@ -181,12 +190,6 @@ _WHERE: Final = {
     "glued": "right before other text",
 }
 _COLON: Final = re.compile(r"[ \t]*:(?=\s|\Z)")
-
-
-def _modes(*tables: Mapping[str, str]) -> _Modes:
-    return {
-        mode: re.compile(pattern, re.DOTALL) for table in tables for mode, pattern in table.items()
-    }
 
 
 _OPENERS: Final = r"""(?P<open>[\[{])|(?P<double>")|(?P<single>')|(?P<comment>\#)"""
@@ -221,10 +224,11 @@ _CODE: Final = {
     "value": r"""(?P<glued>[\w"'])|(?P<comment>\#)|(?P<free>.)""",
 } | dict.fromkeys(("free", "text", "closed", "colon"), _WORDS)
 
-_block, _flow, _code = (_modes(_SHARED, table) for table in (_BLOCK, _FLOW, _CODE))
-_MODES: Final = {
-    "YAML": (_block, _flow),
-    "JSON": (_flow, _flow),
-    "TOML": (_code, _code),
-    "Python": (_code, _code),
+_GRAMMARS: Final = {"block": _BLOCK, "flow": _FLOW, "code": _CODE}
+_TABLES: Final = {
+    "YAML": ("block", "flow"),
+    "JSON": ("flow", "flow"),
+    "TOML": ("code", "code"),
+    "Python": ("code", "code"),
 }
+"""For each language, how it reads outside of brackets and inside."""

@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NoReturn
 
-from provisioner.values import Plain
+from provisioner.values import Plain, freeze, is_mapping
 
 _DEEPEST: Final = 64
+_NESTS: Final = frozenset({MappingProxyType, tuple})
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 """Where half a surrogate pair can stand: UTF-8 itself has none."""
 
 
 def load(data: bytes, file: str) -> Plain:
-    """Return the value in the bytes of `file`: dicts, lists, text, finite numbers, booleans, None.
+    """Return the value in the bytes of `file`, frozen: mappings, tuples, text, numbers, booleans, None.
 
-    A byte order mark is let through. Raises ValueError that names the file and the place in it.
+    Numbers are finite. A byte order mark is let through. Raises ValueError that names the file and the place in it.
     """
     huge: list[str] = []
 
@@ -32,8 +35,10 @@ def load(data: bytes, file: str) -> Plain:
 
     try:
         text = data.decode("utf-8-sig")
-        value = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=number
+        value = _frozen_list(
+            json.loads(
+                text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=number
+            )
         )
     except RecursionError:
         raise ValueError(f"{file}: nested too deeply") from None
@@ -46,13 +51,18 @@ def load(data: bytes, file: str) -> Plain:
     return value
 
 
-def _unique(pairs: list[tuple[str, Plain]]) -> dict[str, Plain]:
-    found = dict(pairs)
+def _object(pairs: list[tuple[str, Plain]]) -> Mapping[str, Plain]:
+    """Return an object, whose lists are frozen now: what is in them has been already."""
+    found = {name: _frozen_list(item) for name, item in pairs}
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} stands twice in one object")
-    return found
+    return MappingProxyType(found)
+
+
+def _frozen_list(value: Plain) -> Plain:
+    return freeze(value) if type(value) is list else value
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -61,13 +71,13 @@ def _no_constant(name: str) -> NoReturn:
 
 def _is_deep(value: Plain) -> bool:
     """Whether `value` may be nested too deeply; quick, since these files can be large."""
-    level = [value] if isinstance(value, dict | list) else []
+    level = [value] if type(value) in _NESTS else []
     for _ in range(_DEEPEST):
         level = [
             below
             for item in level
-            for below in (item.values() if type(item) is dict else item)
-            if type(below) is dict or type(below) is list
+            for below in (item.values() if type(item) is MappingProxyType else item)
+            if type(below) in _NESTS
         ]
         if not level:
             return False
@@ -77,11 +87,11 @@ def _is_deep(value: Plain) -> bool:
 def _check(value: Plain, path: str, depth: int) -> None:
     if depth > _DEEPEST:
         raise ValueError(f"{path}: nested too deeply")
-    if isinstance(value, dict):
+    if is_mapping(value):
         for name, item in value.items():
             _check(name, path, depth)
             _check(item, f"{path}.{name}", depth + 1)
-    elif isinstance(value, list):
+    elif isinstance(value, tuple):
         for number, item in enumerate(value):
             _check(item, f"{path}[{number}]", depth + 1)
     elif isinstance(value, float) and not math.isfinite(value):

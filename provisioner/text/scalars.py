@@ -7,6 +7,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Final
 
@@ -51,9 +52,12 @@ def _pair(match: re.Match[str]) -> str:
 
 
 def _yaml_text(text: str) -> str:
-    if len(text) <= _LONGEST and _PLAIN(text) and text.lower() not in _WORDS:
-        return text
-    return _encode(text, _x)
+    return _short_yaml(text) if len(text) <= _LONGEST else _encode(text, _x)
+
+
+@lru_cache(maxsize=4096)
+def _short_yaml(text: str) -> str:
+    return text if _PLAIN(text) and text.lower() not in _WORDS else _encode(text, _x)
 
 
 def _json_text(text: str) -> str:

@@ -84,7 +84,7 @@ def _part(kind: str) -> Site:
         mine = {name: replace(bot, **alone) for name, bot in site.bots.items()}
     else:
         mine = getattr(site, kept)
-    return replace(site, **others, **{kept: mine})
+    return replace(site, **{**others, kept: mine})
 
 
 def _machine_files(name: str, like: str, data: bytes) -> str:

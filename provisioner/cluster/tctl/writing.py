@@ -38,8 +38,8 @@ from provisioner.errors import (
     Throttled,
     Unreachable,
 )
-from provisioner.system import files
 from provisioner.system.process import Command, Result
+from provisioner.system.scratch import scratch
 from provisioner.values import Plain, Secret, canonical_json, secrets
 
 Spell = Callable[[Sequence[Write]], Command]
@@ -107,7 +107,7 @@ def write(tool: Tool, look: Look, batch: Sequence[Write]) -> Generator[Outcome, 
 
 def _edit(tool: Tool, look: Look, jobs: Sequence[_Job]) -> Generator[Outcome, None, None]:
     """Make conditional updates."""
-    with files.scratch() as directory:
+    with scratch() as directory:
         try:
             spell = speller(tool, directory)
         except Rejected as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from provisioner.values import Plain
+from provisioner.values import SEQUENCES, Plain, is_mapping
 
 
 class Shapes:
@@ -16,7 +16,7 @@ class Shapes:
         self._sound: Final[set[Plain]] = set()
 
     def check(self, body: Plain) -> None:
-        """Take one document of plain dicts and lists. Raises what the check raises."""
+        """Take one document of plain values. Raises what the check raises."""
         shape = (body["kind"], _shape(body))
         if shape not in self._sound:
             _require_items(body)
@@ -26,19 +26,19 @@ class Shapes:
 
 def _require_items(value: Plain) -> None:
     """Raise ValueError for null in a list, which Go never writes. As the value of a name it may."""
-    if isinstance(value, list) and None in value:
+    if isinstance(value, SEQUENCES) and None in value:
         raise ValueError("null stands in a list")
-    for part in value.values() if isinstance(value, dict) else value:
-        if isinstance(part, dict | list):
+    for part in value.values() if is_mapping(value) else value:
+        if is_mapping(part) or isinstance(part, SEQUENCES):
             _require_items(part)
 
 
 def _shape(value: Plain) -> Plain:
     """Return what types stand where in a value: what has the shape of something sound is sound."""
-    if isinstance(value, dict):
+    if is_mapping(value):
         return tuple(
             [(name, str if type(item) is str else _shape(item)) for name, item in value.items()]
         )
-    if isinstance(value, list):
+    if isinstance(value, SEQUENCES):
         return tuple([str if type(item) is str else _shape(item) for item in value])
     return type(value)

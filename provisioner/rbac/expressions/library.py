@@ -10,8 +10,7 @@ import re
 from functools import lru_cache, partial
 from typing import Final
 
-import re2
-
+from provisioner.rbac.engine import re2
 from provisioner.rbac.expressions._base import ExpressionError
 
 Texts = tuple[str, ...]
@@ -24,7 +23,7 @@ _MAILBOX: Final = (
     rf"[ \t]*(?:{_ADDRESS}|(?:{_LETTER}|[. \t]|{_QUOTED})*<[ \t]*{_ADDRESS}[ \t]*>)[ \t]*"
 )
 """Compiled when it is first used, which few do: that takes longer than all else in this module."""
-_REFERENCE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
+_REFERENCE: Final = r"\$(?:(\$)|(\w+)|\{(\w+)\})"
 
 
 def contains(texts: Texts, text: str) -> bool:
@@ -87,11 +86,11 @@ def regexp_replace(texts: Texts, expression: str, replacement: str) -> Texts:
 @lru_cache(maxsize=2_000)
 def _regex(expression: str) -> re.Pattern[str]:
     """Compile for RE2, whose objects have the interface of those of `re`."""
-    options = re2.Options()
+    options = re2().Options()
     options.log_errors = False
     try:
-        regex: re.Pattern[str] = re2.compile(expression, options)
-    except re2.error as error:
+        regex: re.Pattern[str] = re2().compile(expression, options)
+    except re2().error as error:
         reason = error.args[0].decode(errors="replace")
         raise ExpressionError(f"RE2 cannot compile {expression!r}: {reason}") from None
     return regex
@@ -103,7 +102,7 @@ def _replaced(regex: re.Pattern[str], text: str, replacement: str) -> str:
     for match in regex.finditer(text):
         pieces.append(text[end : match.start()])
         if match.end() > end or match.start() == 0:  # no empty find right behind another find
-            pieces.append(_REFERENCE.sub(partial(_group, match), replacement))
+            pieces.append(re.sub(_REFERENCE, partial(_group, match), replacement))
         end = match.end()
     return "".join((*pieces, text[end:]))
 

@@ -24,23 +24,20 @@ from provisioner.rbac.expressions._base import (
 DEEPEST: Final = 60
 """Parentheses, brackets and `!` inside each other beyond this are refused."""
 
-_TOKEN: Final = re.compile(
-    r"""
+_LEXEME: Final = r"""
     (?P<space>[ \t\r]+|//[^\n]*|/\*(?:(?!\*/)[^\n])*\*/)
   | (?P<newline>\n|/\*.*?\*/)
   | (?P<name>[^\W\d]\w*)
   | (?P<number>\d+)(?![\w.])
   | (?P<text>"(?:[^"\\\n]|\\.)*"|`[^`]*`)
   | (?P<sign>&&|\|\||==|!=|[!()\[\],.])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_ESCAPE: Final = re.compile(
+    """
+_ESCAPE: Final = (
     r"([^\\]+)|\\([abfnrtv\\\"])|\\([0-3][0-7]{2})|\\x([0-9A-Fa-f]{2})"
     r"|\\u((?![Dd][89A-Fa-f])[0-9A-Fa-f]{4})|\\U(000(?!0[Dd][89A-Fa-f])[0-9A-Fa-f]{5}|0010[0-9A-Fa-f]{4})"
 )
 _CONTROL: Final = dict(zip('abfnrtv\\"', '\a\b\f\n\r\t\v\\"', strict=True))
-_KEYWORD: Final = re.compile(
+_KEYWORD: Final = (
     "break|case|chan|const|continue|default|defer|else|fallthrough|for|func|go|goto|if|import"
     "|interface|map|package|range|return|select|struct|switch|type|var"
 )
@@ -59,9 +56,10 @@ class _Token(NamedTuple):
 
 
 def _tokens(text: str) -> Iterator[_Token]:
+    token = re.compile(_LEXEME, re.VERBOSE | re.DOTALL)
     at, last = 0, ""
     while at < len(text):
-        match = _TOKEN.match(text, at)
+        match = token.match(text, at)
         if match is None:
             raise ExpressionError(f"{text[at : at + 10]!r} is unexpected at character {at + 1}")
         kind = str(match.lastgroup)
@@ -150,7 +148,7 @@ class _Parser:
 
     def name(self) -> str:
         name = self.now.text
-        if self.now.kind != "name" or _KEYWORD.fullmatch(name):
+        if self.now.kind != "name" or re.fullmatch(_KEYWORD, name):
             raise self.unexpected()
         self.now = next(self.tokens)
         return name
@@ -168,9 +166,10 @@ def _value(token: _Token) -> str | int:
     inside = token.text[1:-1]
     if token.text[0] == "`":
         return inside.replace("\r", "")
+    escape = re.compile(_ESCAPE)
     value, at = bytearray(), 0
     while at < len(inside):
-        match = _ESCAPE.match(inside, at)
+        match = escape.match(inside, at)
         if match is None:
             raise ExpressionError(f"{token.text} has an escape that Go does not know")
         value += _unescaped(match)

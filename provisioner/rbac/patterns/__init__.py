@@ -174,7 +174,7 @@ looks like a regex: is none; `read_.*` wants a dot.
 matches everything: every name that `*` matches.
 """
 
-_REGEX_LIKE: Final = re.compile(r"\.[*+]|\\\w|\[.+\]|\(.*\)|\|")
+_REGEX_LIKE: Final = r"\.[*+]|\\\w|\[.+\]|\(.*\)|\|"
 
 
 def traps(pattern: Pattern) -> tuple[Trap, ...]:
@@ -182,7 +182,7 @@ def traps(pattern: Pattern) -> tuple[Trap, ...]:
     found: list[Trap] = []
     if pattern.kind != "regex" and (pattern.text.startswith("^") or pattern.text.endswith("$")):
         found.append("half anchored")
-    elif pattern.kind != "regex" and _REGEX_LIKE.search(pattern.text):
+    elif pattern.kind != "regex" and re.search(_REGEX_LIKE, pattern.text):
         found.append("looks like a regex")
     if pattern.kind == "regex" and not _tied(pattern):
         found.append("loosely anchored")

@@ -10,29 +10,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Final, Literal
 
-import re2
 from msgspec import Struct
 
+from provisioner.rbac.engine import re2
 from provisioner.rbac.patterns._base import PatternError
 
 Kind = Literal["literal", "glob", "regex"]
 
 _UNSUPPORTED: Final = (
-    (re.compile(r"\(\?<?[=!]"), "look-ahead and look-behind"),
-    (re.compile(r"\\[1-9]|\(\?P="), "back-references"),
-    (re.compile(r"\(\?>|[*+?}]\+"), "atomic groups and possessive quantifiers"),
-    (re.compile(r"\\[ZG]"), r"\Z and \G (write $ or \z)"),
+    (r"\(\?<?[=!]", "look-ahead and look-behind"),
+    (r"\\[1-9]|\(\?P=", "back-references"),
+    (r"\(\?>|[*+?}]\+", "atomic groups and possessive quantifiers"),
+    (r"\\[ZG]", r"\Z and \G (write $ or \z)"),
 )
 _GO_REFUSES: Final = (  # and RE2 in C++ does not
-    (re.compile(r"(?:^|[^\\])(?:\\\\)*\\C"), r"invalid escape sequence: \C"),
-    (re.compile(r"\(\?P?<[^>=!]*[^\x00-\x7f>]"), "invalid named capture"),
+    (r"(?:^|[^\\])(?:\\\\)*\\C", r"invalid escape sequence: \C"),
+    (r"\(\?P?<[^>=!]*[^\x00-\x7f>]", "invalid named capture"),
 )
-_OPTIONS: Final = re2.Options()
-_OPTIONS.log_errors = False
-_OPTIONS.never_capture = True
 
 
 class Pattern(Struct, frozen=True, eq=False):
@@ -57,7 +54,7 @@ def compile_pattern(text: str) -> Pattern:
         return Pattern(text, "literal", text.__eq__)
     if len(tails) == 1:
         return Pattern(text, "glob", partial(_between, head, tails[0]))
-    return Pattern(text, "glob", _regex(f"^{'.*'.join(map(re2.escape, (head, *tails)))}$"))
+    return Pattern(text, "glob", _regex(f"^{'.*'.join(map(re2().escape, (head, *tails)))}$"))
 
 
 def _between(head: str, tail: str, name: str) -> bool:
@@ -83,10 +80,10 @@ def matches_any(texts: Iterable[str], name: str) -> str | None:
 
 
 def _regex(expression: str) -> Callable[[str], bool]:
-    reasons = [reason for trace, reason in _GO_REFUSES if trace.search(expression)]
+    reasons = [reason for trace, reason in _GO_REFUSES if re.search(trace, expression)]
     try:
-        search = re2.compile(expression.encode(), _OPTIONS).search
-    except re2.error as error:
+        search = re2().compile(expression.encode(), _options()).search
+    except re2().error as error:
         reasons = [error.args[0].decode(errors="replace")]
     if reasons:
         raise PatternError(
@@ -95,9 +92,17 @@ def _regex(expression: str) -> Callable[[str], bool]:
     return lambda name: search(name.encode()) is not None
 
 
+@cache
+def _options() -> object:
+    options = re2().Options()
+    options.log_errors = False
+    options.never_capture = True
+    return options
+
+
 def _explained(expression: str) -> str:
     for trace, feature in _UNSUPPORTED:
-        if trace.search(expression):
+        if re.search(trace, expression):
             return f"RE2 has no {feature}; see https://github.com/google/re2/wiki/Syntax"
     return ""
 

@@ -63,11 +63,11 @@ _ANCHORS: Final[dict[tuple[str, bool], Where]] = {
     ("$", True): "line end",
 }
 _BOUNDS: Final[dict[str, tuple[int, int | None]]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
-_COUNT: Final = re.compile(r"\{(\d+)(,?)(\d*)\}")
-_GROUP: Final = re.compile(r"\?(?:P?<\w+>|(?P<on>[imsU]*)(?:-(?P<off>[imsU]+))?(?P<end>[:)]))")
-_PERL_CLASS: Final = re.compile(r"\\([dswDSW])")
-_POSIX_CLASS: Final = re.compile(r"\[:(\^?)(\w+):\]")
-_NUMBER: Final = re.compile(r"\\(?:x\{([0-9A-Fa-f]+)\}|x([0-9A-Fa-f]{2})|([0-7]{1,3}))")
+_COUNT: Final = r"\{(\d+)(,?)(\d*)\}"
+_GROUP: Final = r"\?(?:P?<\w+>|(?P<on>[imsU]*)(?:-(?P<off>[imsU]+))?(?P<end>[:)]))"
+_PERL_CLASS: Final = r"\\([dswDSW])"
+_POSIX_CLASS: Final = r"\[:(\^?)(\w+):\]"
+_NUMBER: Final = r"\\(?:x\{([0-9A-Fa-f]+)\}|x([0-9A-Fa-f]{2})|([0-7]{1,3}))"
 
 
 def parse(text: str) -> Node:
@@ -90,8 +90,8 @@ class _Parser:
         self.at += 1
         return self.text[self.at - 1]
 
-    def taken(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        if match := pattern.match(self.text, self.at):
+    def taken(self, pattern: str) -> re.Match[str] | None:
+        if match := re.compile(pattern).match(self.text, self.at):
             self.at = match.end()
         return match
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from provisioner.system.files import (
     create,
     place,
     read_bytes,
-    scratch,
     write,
 )
 from provisioner.system.remains import unfinished
@@ -275,22 +273,6 @@ def test_create_leaves_what_is_there(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
     with pytest.raises(FileError, match="cannot write"):
         create(tmp_path / "file" / "below", b"")
-
-
-def test_a_scratch_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A directory is lent that only its owner can look into, and is gone with all that is in it."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with scratch() as directory:
-        assert (directory.parent, mode_of(directory)) == (tmp_path, 0o700)
-        (directory / "f").write_text("x")
-    assert names(tmp_path) == []
-
-
-def test_no_place_for_a_scratch_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no place for one, the path and the cure are named."""
-    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent/tmp")
-    with pytest.raises(FileError, match="/nonexistent/tmp: cannot write: there is no such file"):
-        scratch().__enter__()
 
 
 def test_a_name_that_is_taken_meanwhile(tmp_path: Path) -> None:

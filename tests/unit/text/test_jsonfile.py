@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.text.jsonfile import load
+from provisioner.values import freeze
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from provisioner.text.jsonfile import load
 def test_what_is_read(data: bytes, value: Any) -> None:
     """JSON is read as it is meant, with a byte order mark or without, as deep as anybody needs."""
     loaded = load(data, "f")
-    assert value is None or loaded == value
+    assert value is None or loaded == freeze(value)
 
 
 @pytest.mark.parametrize(
