@@ -31,12 +31,13 @@ import warm
 from mutants import ROOT, Mutant
 from warm import Reach, Test, Warm
 
-LIBRARIES: Final = ("click", "hypothesis", "jinja2", "pydantic", "re2", "yaml")
+LIBRARIES: Final = ("click", "hypothesis", "jinja2", "msgspec", "re2", "yaml")
 _ACCESS: Final = ("unit/rbac/test_access", "property/test_access", "unit/rbac/test_sentences")
 _PATTERNS: Final = (
     "unit/rbac/test_regex", "unit/rbac/test_automata", "unit/rbac/test_patterns",
     "property/test_patterns",
 )  # fmt: skip
+_SCHEMA: Final = ("unit/schema/test_kinds", "unit/schema/test_records", "unit/site")
 SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "provisioner.rbac.access": _ACCESS,
     "provisioner.rbac.access._base": _ACCESS,
@@ -55,14 +56,16 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "provisioner.cluster.resource": ("unit/cluster/test_resource", "unit/planning"),
     "provisioner.cluster.canonical": ("unit/cluster/test_resource", "unit/planning"),
     "provisioner.applying.apply": ("unit/applying",),
+    "provisioner.schema.kinds": _SCHEMA,
+    "provisioner.schema.records": _SCHEMA,
 }
 """Each module, and the tests that are about it."""
 
 ASKED: Final = (
     "unit/applying", "unit/checks", "unit/cluster", "unit/importing", "unit/planning", "unit/rbac",
-    "unit/report", "unit/test_values.py", "unit/test_workflow.py", "golden",
+    "unit/report", "unit/schema", "unit/site", "unit/test_values.py", "unit/test_workflow.py", "golden",
     "property/test_access.py", "property/test_inquiry.py", "property/test_laws.py",
-    "property/test_patterns.py", "property/test_reach.py",
+    "property/test_patterns.py", "property/test_reach.py", "property/test_schema.py",
 )  # fmt: skip
 """All tests that are asked."""
 
