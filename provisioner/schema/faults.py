@@ -13,7 +13,7 @@ from provisioner.values import Plain
 Path = tuple[str | int, ...]
 """Where something stands in a value: the keys and indices that lead to it."""
 
-Kind = Literal["unknown", "missing", "type", "name", "value", "choice", "variant"]
+FaultKind = Literal["unknown", "missing", "type", "name", "value", "choice", "variant"]
 
 
 class Fault(Struct, frozen=True):
@@ -25,7 +25,7 @@ class Fault(Struct, frozen=True):
     else there is. With `on_key` it is the key that is wrong, and not what stands under it.
     """
 
-    kind: Kind
+    kind: FaultKind
     value: Plain
     message: str = ""
     hint: str = ""

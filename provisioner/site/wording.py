@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from provisioner.errors import Problem
-from provisioner.schema.faults import Fault, Kind, Path
+from provisioner.schema.faults import Fault, FaultKind, Path
 from provisioner.values import Plain
 
 CODES: Final[Mapping[str, str]] = {
@@ -146,7 +146,7 @@ _EXAMPLES: Final[Mapping[str | int, str]] = {
     "method": "add method: github",
     "path": "add the directory in which tbot keeps the identity, such as /opt/machine-id",
 }
-_TEXTS: Final[Mapping[Kind, Callable[[Fault], Problem]]] = {
+_TEXTS: Final[Mapping[FaultKind, Callable[[Fault], Problem]]] = {
     "unknown": _unknown_key,
     "missing": _missing,
     "type": _wrong_type,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -92,7 +92,6 @@ def _regex(expression: str) -> Callable[[str], bool]:
     return lambda name: search(name.encode()) is not None
 
 
-@cache
 def _options() -> object:
     options = re2().Options()
     options.log_errors = False

@@ -42,6 +42,7 @@ def faults(kind: Kind, value: Plain) -> tuple[Fault, ...]:
         (Integer(0), 0, 0),
         (Text(), "", ""),
         (Text(2, 3), "ab", "ab"),
+        (Text(2, 3), "abc", "abc"),
         (NAME, "abc", "abc"),
         (Parsed(int, "no number", ""), " 5 ", " 5 "),
         (OneOf(("a", 1)), 1, 1),
