@@ -35,6 +35,7 @@ def server(name: str, **labels: str) -> dict[str, Any]:
         (server("files", **{"teleport.dev/origin": "config-file"}), Op.CONFLICT),
         (server("files", **{"teleport.dev/origin": "dynamic"}), Op.CREATE),
         (server("other", env="dev"), Op.CREATE),
+        ({**server("files"), "spec": {"app": None}}, Op.CONFLICT),
     ],
 )
 def test_an_app_that_an_agent_brings_along(served: dict[str, Any], op: Op) -> None:

@@ -7,6 +7,7 @@ import pytest
 from provisioner.change import Op, Plan
 from provisioner.cluster.resource import Resource, applied_hash, resource, with_label
 from provisioner.errors import Place, WrongVersion
+from provisioner.planning.compare import carried
 from provisioner.planning.desired import Declared, Desired
 from provisioner.planning.plan import plan, stage
 from tests.bodies import CLUSTER, app, bot, desired, filled, live, role, token
@@ -69,6 +70,20 @@ def test_carried_options_stand_beside_those_of_the_site() -> None:
     existing = filled(role(options={"brand_new": 7, "max_session_ttl": "1h0m0s"}))
     (change,) = made(desired(role(options={"max_session_ttl": "8h"})), existing).changes
     assert change.write["spec"]["options"] == {"brand_new": 7, "max_session_ttl": "8h"}
+
+
+def test_an_option_that_only_the_site_knows_is_the_sites() -> None:
+    """An option that this tool does not know is not carried over where the site says it itself."""
+    wanted, existing = role(options={"brand_new": 9}), filled(role(options={"brand_new": 7}))
+    (change,) = made(desired(wanted), existing).changes
+    assert change.write["spec"]["options"] == {"brand_new": 9}
+    assert carried(resource(wanted), resource(existing)) == {}
+
+
+@pytest.mark.parametrize("body", [bot(), {**role(), "spec": None}])
+def test_without_options_nothing_is_carried(body: dict[str, Any]) -> None:
+    """A kind that has no options, and a role of which Go writes null, carry nothing."""
+    assert carried(resource(body), resource(body)) == {}
 
 
 def test_unlabelled_and_equal_is_left_alone() -> None:
