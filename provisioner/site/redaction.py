@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -40,8 +40,8 @@ def excerpted(
     layers = document.layers or (document,)
     hidden: defaultdict[tuple[str, int], list[Place]] = defaultdict(list)
     for place in (
-        *(document.place(path) for start in unknown for path in _below(document, start)),
-        *(layer.place(path) for layer in layers for path in _secrets(layer.value, ())),
+        *(place for start in unknown for place in _below(document, start)),
+        *(place for layer in layers for place in _secret_places(layer)),
     ):
         hidden[place.file, place.line].append(place)
     files = {layer.file: layer for layer in layers}
@@ -64,39 +64,53 @@ def concealed(value: Plain, path: Path) -> Plain:
     return value
 
 
-def _below(document: Document, path: Path) -> Iterator[Path]:
-    """Yield a path, and the paths of all that stands below it."""
+def _below(document: Document, path: Path) -> Iterator[Place]:
+    """Yield the places of all values below a path, and of the one at it."""
     value = document.value
     for step in path:
         value = value[step]
-    yield from _paths(value, path)
+    for below, leaf in _paths(value, path):
+        yield from document.places(below) if leaf else (document.place(below),)
 
 
-def _paths(value: Plain, path: Path) -> Iterator[Path]:
-    yield path
-    for key, child in value.items() if isinstance(value, dict) else ():
-        yield from _paths(child, (*path, key))
-    for index, child in enumerate(value) if isinstance(value, list) else ():
-        yield from _paths(child, (*path, index))
+def _paths(value: Plain, path: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield the path of a value and of all below it, each with whether it is text or a number."""
+    children = _children(value)
+    yield path, not children
+    for step, child in children:
+        yield from _paths(child, (*path, step))
 
 
-def _secrets(value: Plain, path: Path) -> Iterator[Path]:
-    """Yield the paths of all values that are, or may be, secrets by where they stand."""
+def _children(value: Plain) -> Sequence[tuple[Step, Plain]]:
+    if isinstance(value, dict):
+        return tuple(value.items())
+    return tuple(enumerate(value)) if isinstance(value, list) else ()
+
+
+def _secret_places(layer: Document) -> Iterator[Place]:
+    """Yield the places of all that is or may be secret, with what is in it; a word alone is a key."""
+    for path, value in _secrets(layer.value, ()):
+        yield from layer.places(path)
+        if value is None:
+            yield layer.key_place(path)
+
+
+def _secrets(value: Plain, path: Path) -> Iterator[tuple[Path, Plain]]:
+    """Yield all values that are, or may be, secrets by where they stand, and where that is."""
     if _is_secret(value, path):
-        yield path
-    elif isinstance(value, dict):
-        for key, child in value.items():
-            yield from _secrets(child, (*path, key))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _secrets(child, (*path, index))
+        yield path, value
+        return
+    for step, child in _children(value):
+        yield from _secrets(child, (*path, step))
 
 
 def _is_secret(value: Plain, path: Path) -> bool:
     if path[-1:] == ("headers",):
-        return not isinstance(value, list)  # nobody knows what was meant
-    if path[-2:-1] == ("headers",):
-        return not isinstance(value, dict)
+        return not isinstance(value, dict | list)
+    if path[-2:-1] == (
+        "headers",
+    ):  # nobody knows what was meant by anything but a list of mappings
+        return isinstance(path[-1], str) or not isinstance(value, dict)
     if path[-3:-2] == ("headers",):
         return path[-1] == "value" and not isinstance(value, dict)
     if path[-4:-3] == ("headers",):

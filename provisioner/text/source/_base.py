@@ -132,6 +132,14 @@ class Text:
         last = min(end, begin + len(self.line(row).rstrip(" \t")))
         return Place(self.file, row, start - begin + 1, max(start, last) - begin + 1)
 
+    def places(self, start: int, end: int) -> Iterator[Place]:
+        """Yield the place of every line of the characters from `start` to `end`, blank ends left out."""
+        end = start + len(self.text[start:end].rstrip())
+        while start < end:
+            yield self.place(start, end)
+            row = bisect_right(self._starts, start)
+            start = self._starts[row] if row < len(self._starts) else end
+
 
 class Findings:
     """The problems of one file; of each code the first twenty are told and the others counted."""
@@ -221,6 +229,11 @@ class Marks:
             return self.text.place(0, 0)
         anchor = _ANCHOR.match(self.text.text, start := self.starts[node])
         return self.text.place(anchor.end() if anchor else start, self.ends[self._leaf(node)])
+
+    def places(self, node: int) -> Iterator[Place]:
+        """Yield the place of every line of a node and all that is in it."""
+        if node < len(self.starts):
+            yield from self.text.places(self.starts[node], self.ends[node])
 
     def _leaf(self, node: int) -> int:
         while node in self.after and self.text.text[self.starts[node]] not in "[{&!":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Literal
 
@@ -58,6 +58,11 @@ class Document(Struct, frozen=True, eq=False):
         """Return where the value at `path` stands, or else its nearest ancestor that exists."""
         marks, _, node = self._find(path)
         return marks.place(node)
+
+    def places(self, path: Sequence[Step]) -> Iterator[Place]:
+        """Yield the place of every line of the value at `path`, with all that is in it."""
+        marks, _, node = self._find(path)
+        yield from marks.places(node)
 
     def key_place(self, path: Sequence[Step]) -> Place:
         """Return where the last key of `path` stands; of a list's item, the item itself.

@@ -36,6 +36,27 @@ def test_headers_are_starred(headers: str) -> None:
     assert "*****" in line
 
 
+@pytest.mark.parametrize(
+    ("below", "shown"),
+    [
+        ("\n  Authorization: Bearer hunter2", "  Authorization: **************"),
+        ("\n  Authorization:\n    value: hunter2", "    **************"),
+        ("\n  - name: a\n    value:\n      text: hunter2", "      text: *******"),
+        ("\n  - name: a\n    value:\n      env: [hunter2]", "      env: *********"),
+        ("\n  - name: a\n    value:\n      - hunter2", "      *********"),
+        ('\n  - {name: a, value: "one\n  hunter2", zz: 1}', "**********, zz: 1}"),
+        ("\n  - name: a\n    value: |\n      one\n      hunter2", "*************"),
+        ("\n  - name: a\n    value: {hunter2}", "    value: {*******}"),
+    ],
+)
+def test_headers_in_blocks_are_starred(below: str, shown: str) -> None:
+    """A secret is starred on its own line, whatever of it began on another one."""
+    text = f"mcp_servers: {{}}\nheaders:{below}"
+    lines = text.split("\n")
+    at = next(n for n, line in enumerate(lines, 1) if "hunter2" in line)
+    assert excerpt(text, Place("site.yaml", at, 1, 2)) == shown
+
+
 def test_names_of_headers_are_shown() -> None:
     """Stars stand in for the value alone, and as many, so that a caret still points right."""
     line = excerpt(APP % "[{name: Authorization, value: abc}]")
