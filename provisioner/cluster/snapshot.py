@@ -26,7 +26,7 @@ from provisioner.cluster.port import Cluster, Scope
 from provisioner.cluster.teleport import Shapes, check_types, concealed
 from provisioner.errors import ClusterError, Garbled, Missing
 from provisioner.text import jsonfile, units
-from provisioner.values import EMPTY, Body, Plain, Secret, freeze
+from provisioner.values import EMPTY, Body, Plain, Secret, canonical_json, freeze
 
 FORMAT_VERSION: Final = 1
 KINDS: Final = ("role", "bot", "app", "app_server", "token")
@@ -164,7 +164,7 @@ class _Checker:
         if value.get("format_version") != FORMAT_VERSION:
             self._fail(
                 "$.format_version",
-                f"{value.get('format_version')!r} is not {FORMAT_VERSION}, the only format known",
+                f"{canonical_json(value.get('format_version'))} is not {FORMAT_VERSION}, the only format known",
             )
         for name, kind in _TOP.items():
             self._is(value.get(name), kind, f"$.{name}")

@@ -46,9 +46,15 @@ def adoption(
     keys = wish.keys or tuple(key for key in sorted(wanted) if _is_meant(known.get(key), wish))
     _require_live(keys, known)
     require_whole(keys, known)
+    tokens = [key for key in keys if key.kind == "token"]
     found: list[Change] = []
-    for key in sorted(keys, key=lambda key: key.kind == "token"):  # which need to know their bots
-        found += _adopted(key, wanted.get(key), outcome(known, found), desired.site, wish)
+    for key in keys:
+        if key.kind != "token":
+            found += _adopted(key, wanted.get(key), known, desired.site, wish)
+    # Whether a token may be ours hangs on its bot, which may have become so.
+    after = outcome(known, [change for change in found if change.op is Op.ADOPT])
+    for key in tokens:
+        found += _adopted(key, wanted.get(key), after, desired.site, wish)
     bare = replace(desired, tests=(), external_roles={}, servers={}, exceptions={})
     begun = replace(frame(desired, cluster), adoption=wish)
     return replace(finished(begun, bare, known, found), unchanged=len(keys) - len(found))

@@ -165,9 +165,8 @@ def carried(wanted: Resource, live: Resource) -> Mapping[str, Plain]:
 
 
 def _options(resource: Resource) -> Body:
-    found: Body = (resource.body.get("spec") or EMPTY).get(
-        "options"
-    ) or EMPTY  # Go writes null, too
+    spec = resource.body.get("spec") or EMPTY  # Go writes null, too
+    found: Body = spec.get("options") or EMPTY
     return found
 
 

@@ -20,7 +20,7 @@ from provisioner.rbac.access import (
     World,
     difference,
 )
-from provisioner.values import Body, Plain
+from provisioner.values import EMPTY, Body, Plain
 
 Inventory = Callable[[str], tuple[str, ...] | None]
 """Gives the tools of an MCP server by its name, None where not all of them are known."""
@@ -97,8 +97,10 @@ def _servers(known: State, inventory: Inventory, *, mcp: bool) -> Iterator[Serve
 
 def served_app(live: Resource) -> Body:
     """Return the app itself: an `app_server` wraps the one that its agent serves."""
-    app: Body = live.body.get("spec", {}).get("app", live.body)
-    return app or {}
+    if live.key.kind != "app_server":
+        return live.body
+    app: Body = (live.body.get("spec") or EMPTY).get("app") or EMPTY
+    return app
 
 
 def is_mcp(app: Body) -> bool:

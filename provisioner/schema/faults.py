@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,6 +12,10 @@ from provisioner.values import Plain
 
 Path = tuple[str | int, ...]
 """Where something stands in a value: the keys and indices that lead to it."""
+
+MAPPING: Final = "a mapping"
+TEXT: Final = "text"
+"""What was wanted, as the `message` of a fault of type says it."""
 
 FaultKind = Literal["unknown", "missing", "type", "name", "value", "choice", "variant"]
 

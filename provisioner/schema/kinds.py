@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from provisioner.schema.faults import Fault, Wrong
+from provisioner.schema.faults import MAPPING, TEXT, Fault, Wrong
 from provisioner.values import SEQUENCES, Plain, freeze, is_mapping
 
 
@@ -39,8 +39,8 @@ class Boolean(Struct, frozen=True):
 
     def read(self, value: Plain) -> bool:
         """Return the value. Raises Wrong."""
-        if value is True or value is False:
-            return bool(value)
+        if isinstance(value, bool):
+            return value
         raise Wrong(Fault("type", value, "true or false"))
 
 
@@ -175,7 +175,7 @@ class Mapped(Struct, frozen=True):
     def read(self, value: Plain) -> Mapping[str, Any]:
         """Return a read-only mapping; an empty one is never `EMPTY`. Raises Wrong."""
         if not is_mapping(value):
-            raise Wrong(Fault("type", value, "a mapping"))
+            raise Wrong(Fault("type", value, MAPPING))
         key, kind, items, faults = self.key.read, self.kind.read, {}, list[Fault]()
         for name, item in value.items():
             try:
@@ -206,7 +206,7 @@ class Short(Struct, frozen=True):
 def _text(value: Plain) -> str:
     if isinstance(value, str):
         return value
-    raise Wrong(Fault("type", value, "text"))
+    raise Wrong(Fault("type", value, TEXT))
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 from msgspec import Struct
 from msgspec.structs import FieldInfo, fields
 
-from provisioner.schema.faults import Fault, Wrong
+from provisioner.schema.faults import MAPPING, TEXT, Fault, Wrong
 from provisioner.schema.kinds import (
     Anything,
     Boolean,
@@ -79,14 +79,14 @@ class Variant(Struct, frozen=True):
     def read(self, value: Plain) -> Struct:
         """Return the Struct. Raises Wrong."""
         if not is_mapping(value):
-            raise Wrong(Fault("type", value, "a mapping"))
+            raise Wrong(Fault("type", value, MAPPING))
         if self.by not in value:
             raise Wrong(Fault("missing", None, path=(self.by,)))
         word = value[self.by]
-        if not isinstance(word, str):
-            raise Wrong(Fault("type", word, "text", path=(self.by,)))
+        if not isinstance(word, str | int | float):
+            raise Wrong(Fault("type", word, TEXT, path=(self.by,)))
         made = made_by(self)
-        if word not in made:
+        if not isinstance(word, str) or word not in made:
             raise Wrong(Fault("variant", word, known=tuple(made), path=(self.by,)))
         return read(made[word], value)
 
@@ -128,7 +128,7 @@ class Layout(Struct, frozen=True):
 def read(made: type[S], value: Plain) -> S:
     """Return a value as the Struct that `made` declares. Raises Wrong."""
     if not is_mapping(value):
-        raise Wrong(Fault("type", value, "a mapping"))
+        raise Wrong(Fault("type", value, MAPPING))
     layout = layout_of(made)
     found: dict[str, object] = {}
     others: dict[str, Plain] = {}
@@ -189,22 +189,29 @@ def made_by(variant: Variant) -> Mapping[str, type[Struct]]:
 
 
 def kind_of(annotation: object) -> Kind:
-    """Return the kind that an annotation declares. Raises KeyError for what a file cannot hold."""
+    """Return the kind that an annotation declares. Raises TypeError for what no file is to hold."""
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _marked(*inside)
     if origin in (Union, UnionType):
-        (one,) = (each for each in inside if each is not NoneType)
-        return Maybe(kind_of(one))
+        return Maybe(kind_of(_one_of(inside)))
     if origin is Literal:
         return OneOf(inside)
-    if origin is tuple:
+    if origin is tuple and inside[1:] == (...,):
         return Listed(kind_of(inside[0]))
     if origin is abc.Mapping:
         return Mapped(*map(kind_of, inside))
     if isinstance(annotation, type) and issubclass(annotation, Struct):
         return Record(annotation)
+    if annotation not in _SIMPLE:
+        raise TypeError(f"nothing here reads {annotation}")
     return _SIMPLE[annotation]
+
+
+def _one_of(choices: tuple[object, ...]) -> object:
+    """Return the type beside None; of several there is no telling which one a value is meant to be."""
+    types = [each for each in choices if each is not NoneType]
+    return types[0] if len(types) == 1 else tuple(types)
 
 
 def _marked(inner: object, *marks: Kind | Many | Written | Told) -> Kind:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from provisioner.errors import Problem
-from provisioner.schema.faults import Fault, Path, Wrong
+from provisioner.schema.faults import MAPPING, Fault, Path, Wrong
 from provisioner.schema.records import read
 from provisioner.site.model import Bot, Role, Server, Site
 from provisioner.site.wording import called, described
@@ -128,7 +128,7 @@ def _cut(value: Plain, fault: Fault) -> None:
     parent = _at(value, path[:-1])
     if not path or not _holds(parent, path[-1]):
         return
-    if len(path) <= _ENTRY and fault.kind == "type" and fault.message == "a mapping":
+    if len(path) <= _ENTRY and fault.kind == "type" and fault.message == MAPPING:
         parent[path[-1]] = {}  # it exists, whatever it says: references to it are not dangling
     else:
         del parent[path[-1]]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from provisioner.errors import Problem
-from provisioner.schema.faults import Fault, FaultKind, Path
+from provisioner.schema.faults import TEXT, Fault, FaultKind, Path
 from provisioner.values import Plain
 
 CODES: Final[Mapping[str, str]] = {
@@ -77,7 +77,7 @@ def _wrong_type(fault: Fault) -> Problem:
     cure = fault.hint
     if path[-1:] and str(path[-1]).endswith("_ttl"):
         cure = "write it as text with a unit, such as 12h"
-    elif fault.message == "text" and isinstance(value, bool | int | float):
+    elif fault.message == TEXT and isinstance(value, bool | int | float):
         said = str(value).lower() if isinstance(value, bool) else value
         cure = "quote it" if is_secret else f'quote it: "{said}"'
     elif value is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NoReturn
@@ -55,8 +56,8 @@ def _object(pairs: list[tuple[str, Plain]]) -> Mapping[str, Plain]:
     """Return an object, whose lists are frozen now: what is in them has been already."""
     found = {name: _frozen_list(item) for name, item in pairs}
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        times = Counter(name for name, _ in pairs)
+        twice = next(name for name, number in times.items() if number > 1)
         raise ValueError(f"the key {twice!r} stands twice in one object")
     return MappingProxyType(found)
 

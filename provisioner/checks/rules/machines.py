@@ -6,10 +6,11 @@ Sources: api/types/provisioning.go and lib/tbot/config/config.go in github.com/g
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from provisioner.checks.rules._base import Finding, Path, Rule
+from provisioner.site.fields import Strict
 from provisioner.site.joins import (
     OTHERS,
     BlockJoin,
@@ -23,6 +24,7 @@ from provisioner.site.joins import (
 )
 from provisioner.site.model import Identity, Site
 from provisioner.text import units
+from provisioner.values import Plain
 
 _NEEDS_ONE_OF: Final[dict[type, tuple[str, ...]]] = {
     GithubJoin: ("repository", "repository_owner", "sub"),
@@ -125,7 +127,7 @@ def _rule_without_subject(site: Site) -> Iterator[Finding]:
             OTHERS[join.method] if isinstance(join, BlockJoin) else _NEEDS_ONE_OF.get(type(join))
         )
         for index, rule in enumerate(getattr(join, "allow", ())):
-            keys = rule.keys() if isinstance(join, BlockJoin) else rule.said().keys()
+            keys = _said(rule)
             if wanted and not keys & set(wanted):
                 yield Finding(
                     (*path, "allow", index),
@@ -133,6 +135,12 @@ def _rule_without_subject(site: Site) -> Iterator[Finding]:
                     f"{', '.join(wanted)}",
                     f"add {wanted[0]}",
                 )
+
+
+def _said(rule: Strict | Mapping[str, Plain]) -> set[str]:
+    """Return the keys of a rule that say something; null says nothing."""
+    said = rule.said() if isinstance(rule, Strict) else rule
+    return {key for key, value in said.items() if value is not None}
 
 
 def _no_rules(site: Site) -> Iterator[Finding]:

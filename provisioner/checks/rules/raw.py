@@ -12,7 +12,7 @@ from provisioner.cluster.teleport import Fault, faults
 from provisioner.site import raw
 from provisioner.site.model import Site
 from provisioner.text import units
-from provisioner.values import Body, Plain, canonical_json, is_mapping
+from provisioner.values import SEQUENCES, Body, Plain, canonical_json, is_mapping
 
 _NEWEST: Final = (99, 0, 0)
 _DURATIONS: Final = ("max_session_ttl", "client_idle_timeout")  # which have a rule of their own
@@ -60,6 +60,7 @@ def _said_twice(site: Site) -> Iterator[Finding]:
 
 def _refused(site: Site) -> Iterator[Finding]:
     for kind, where, label, spec in _specs(site):
+        yield from _with_nulls(where, label, spec)
         for fault in _faults(site, kind, _version(site, where), spec):
             if not fault.known:
                 yield _finding((*where, *fault.path[1:]), label, fault)
@@ -82,6 +83,7 @@ def _unknown(site: Site) -> Iterator[Finding]:
 
 def _bad_option(site: Site) -> Iterator[Finding]:
     for name, role in site.roles.items():
+        yield from _with_nulls(("roles", name, "options"), f"role {name}", role.options)
         options = {key: value for key, value in role.options.items() if key not in _DURATIONS}
         # Of the versions, v7 takes every option.
         for fault in _faults(site, "role", "v7", {"options": options}) if options else ():
@@ -133,7 +135,7 @@ def _version(site: Site, where: Path) -> str:
 def _faults(site: Site, kind: str, version: str, spec: Body) -> tuple[Fault, ...]:
     """Return what Teleport of the site's release has against a spec."""
     release = units.version(site.teleport.version) if site.teleport.version else _NEWEST
-    return _known_faults(release, kind, version, canonical_json(spec))
+    return _known_faults(release, kind, version, canonical_json(_without_nulls(spec)))
 
 
 @lru_cache(maxsize=1024)
@@ -144,6 +146,34 @@ def _known_faults(
     whole = {**({"uri": "mcp+https://x/mcp"} if kind == "app" else {}), **json.loads(spec)}
     body = {"kind": kind, "version": version, "metadata": {"name": "x"}, "spec": whole}
     return tuple(faults(release, body))
+
+
+def _with_nulls(where: Path, label: str, value: Plain) -> Iterator[Finding]:
+    for path in _nulls(value):
+        spot = _dotted((where[-1], *path))
+        message = f"{label}: null at {spot}, of which Teleport makes something else"
+        yield Finding((*where, *path), message, "write what is meant, or remove it")
+
+
+def _nulls(value: Plain, *, in_labels: bool = False) -> Iterator[Path]:
+    """Yield the paths of nulls that Teleport stores as something else, so that no plan is ever empty."""
+    if is_mapping(value):
+        for name, item in value.items():
+            if item is None and in_labels:
+                yield (name,)
+            yield from ((name, *path) for path in _nulls(item, in_labels=name.endswith("_labels")))
+    elif isinstance(value, SEQUENCES):
+        for index, item in enumerate(value):
+            yield from ((index, *path) for path in (_nulls(item) if item is not None else ((),)))
+
+
+def _without_nulls(value: Plain) -> Plain:
+    """Return a value without what stands in its lists and is null."""
+    if is_mapping(value):
+        return {name: _without_nulls(item) for name, item in value.items()}
+    if isinstance(value, SEQUENCES):
+        return [_without_nulls(item) for item in value if item is not None]
+    return value
 
 
 def _finding(path: Path, label: str, fault: Fault) -> Finding:
@@ -157,8 +187,9 @@ def _finding(path: Path, label: str, fault: Fault) -> Finding:
 
 
 def _chosen(rule: Plain, key: str, words: frozenset[str]) -> list[str]:
-    found = rule.get(key) if is_mapping(rule) else ()
-    return sorted(words.intersection(word for word in found or () if isinstance(word, str)))
+    found = rule.get(key) if is_mapping(rule) else None
+    listed = found if isinstance(found, SEQUENCES) else ()
+    return sorted(words.intersection(word for word in listed if isinstance(word, str)))
 
 
 def _dotted(path: Path) -> str:

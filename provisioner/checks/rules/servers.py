@@ -115,7 +115,7 @@ def _own_label(site: Site) -> Iterator[Finding]:
 def _ownerless_extras(site: Site) -> Iterator[Finding]:
     for name, server in site.mcp_servers.items():
         for key in ("description", "expires", "protected"):
-            if server.app is None and getattr(server, key):
+            if server.app is None and getattr(server, key) not in {None, False}:
                 yield Finding(
                     ("mcp_servers", name, key),
                     f"MCP server {name}: {key} has no effect on a server that others register",

@@ -40,5 +40,5 @@ def _shape(value: Plain) -> Plain:
             [(name, str if type(item) is str else _shape(item)) for name, item in value.items()]
         )
     if isinstance(value, SEQUENCES):
-        return tuple([str if type(item) is str else _shape(item) for item in value])
+        return (list, *[str if type(item) is str else _shape(item) for item in value])
     return type(value)

@@ -161,7 +161,7 @@ def test_generated_roles_are_not_shown() -> None:
     [
         ([], "$: expected an object"),
         (snapshot(format_version=2), "$.format_version: 2 is not 1"),
-        (snapshot(format_version=None), "$.format_version: None is not 1"),
+        (snapshot(format_version=None), "$.format_version: null is not 1"),
         (snapshot(cluster="prod"), "$.cluster: expected an object"),
         (snapshot(cluster={"name": "prod"}), "$.cluster.version: expected text"),
         (snapshot(cluster={"name": 1, "version": "18"}), "$.cluster.name: expected text"),
@@ -314,3 +314,15 @@ def test_what_it_says_of_itself_is_checked(broken: dict[str, Any], path: str) ->
     """The parts that say what was left out are checked like all others."""
     with pytest.raises(Garbled, match=path):
         loaded(snapshot(**broken))
+
+
+def test_an_empty_list_is_no_empty_mapping() -> None:
+    """Of documents that are alike one is checked, and these two are not alike."""
+    labels: tuple[Any, ...] = ({}, [])
+    roles = [
+        {**ROLE, "metadata": {"name": f"r{n}"}, "spec": {"allow": {"app_labels": each}}}
+        for n, each in enumerate(labels)
+    ]
+    taken = take(MemoryCluster([ROLE]), now=NOON)
+    with pytest.raises(Garbled, match=r"role\[1\]"):
+        loaded({**taken, "documents": {"role": roles}})

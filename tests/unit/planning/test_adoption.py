@@ -109,6 +109,14 @@ def test_all_that_the_site_names() -> None:
     assert ops(result) == ["@ role/a", "@ bot/ci"]
 
 
+def test_what_is_refused_is_no_part_of_what_comes_after() -> None:
+    """A note about one resource is nothing that is written, whatever is adopted after it."""
+    existing = (role(labels=OLD), role("other", labels={}), token("t", "ci", {}), bot(labels={}))
+    wanted = (role(), role("other"), bot(), token("t", "ci"))
+    result = made(*wanted, existing=existing, names="role/dev role/other bot/ci token/t")
+    assert ops(result) == ["@ role/other", "@ bot/ci", "@ token/t", "! role/dev"]
+
+
 def test_from_another_site() -> None:
     """With --from-site, what that site owns and this one names changes its owner."""
     existing = (role("a", labels=OLD), role("b", labels={}), role("c", labels=OLD))

@@ -72,8 +72,13 @@ def problem(rest: str) -> Problem:
         ("bots: {ci: {join: {allow: []}}}", "`method` is missing in bots.ci.join", "add method"),
         (
             "bots: {ci: {join: {method: 5}}}",
-            "bots.ci.join.method: expected text, found the number 5",
-            'quote it: "5"',
+            "bots.ci.join: there is no join method `5`",
+            "there are: github, gitlab",
+        ),
+        (
+            "bots: {ci: {join: {method: [github]}}}",
+            "bots.ci.join.method: expected text, found a list",
+            "",
         ),
         (
             "bots: {ci: {join: 5}}",

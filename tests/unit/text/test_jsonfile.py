@@ -49,6 +49,13 @@ def test_what_is_refused(data: bytes, problem: str) -> None:
     assert str(caught.value).startswith(problem) or problem in str(caught.value)
 
 
+def test_a_key_that_stands_twice_among_many() -> None:
+    """The key that stands twice is found in one pass: each with each would take minutes here."""
+    keys = ", ".join(f'"k{number}": 0' for number in range(100_000))
+    with pytest.raises(ValueError, match="'k99999' stands twice"):
+        load(f'{{{keys}, "k99999": 1}}'.encode(), "f")
+
+
 @given(st.binary(max_size=80))
 def test_any_bytes(data: bytes) -> None:
     """No bytes lead to anything but a value that can be written again, or an error with the file."""
