@@ -38,7 +38,7 @@ from provisioner.site import formats, sitefile
 from provisioner.site.decode import decode
 from provisioner.site.model import Site
 from provisioner.site.redaction import excerpted
-from provisioner.site.subtract import matches
+from provisioner.site.subtract import matcher
 from provisioner.system.lookup import look_up
 from provisioner.templating.templates import Templates
 from provisioner.text.source import Document
@@ -290,7 +290,7 @@ def _desired(prepared: Prepared) -> Desired:
         tools=prepared.inventory,
         tests=_tests(prepared),
         exceptions={
-            name: Excepting(partial(matches, role), at.key_place(("roles", name, "except_tools")))
+            name: Excepting(matcher(role), at.key_place(("roles", name, "except_tools")))
             for name, role in site.roles.items()
             if role.except_tools
         },

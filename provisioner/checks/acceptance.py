@@ -39,10 +39,30 @@ def results(
     `before` is the world as it is: what fails there too, for the same reasons, is not this plan's
     doing. A reason more is, and so is a test that failed because there was nobody to ask about.
     """
-    return tuple(_result(test, after, before) for test in tests)
+    now, then = _Asked(after), _Asked(before) if before is not None else None
+    return tuple(_result(test, now, then) for test in tests)
 
 
-def _result(test: Test, after: World, before: World | None) -> TestResult:
+class _Asked:
+    """A world that several tests are about, so that the roles of a bot are read once for all."""
+
+    def __init__(self, world: World) -> None:
+        self.servers = world.servers
+        self._identities = world.identities
+        self._checkers: dict[str, Checker] = {}
+
+    def bots(self, test: AccessTest) -> Iterator[Checker]:
+        """Yield the bots that a test selects."""
+        wanted = {*test.bots, *([test.bot] if test.bot else [])}
+        for identity in self._identities:
+            name = identity.name
+            if name in wanted or "*" in wanted:
+                if name not in self._checkers:
+                    self._checkers[name] = Checker(identity)
+                yield self._checkers[name]
+
+
+def _result(test: Test, after: _Asked, before: _Asked | None) -> TestResult:
     found = tuple(_reasons(test.says, after))
     then = tuple(_reasons(test.says, before)) if before is not None else ()
     reasons = _bad(found)
@@ -66,9 +86,9 @@ def _state(reasons: Iterable[Reason]) -> State:
     return "undecided" if "undecided" in states else "passed"
 
 
-def _reasons(test: AccessTest, world: World) -> Iterator[Reason]:
+def _reasons(test: AccessTest, world: _Asked) -> Iterator[Reason]:
     """Yield what became of every question that the test asks."""
-    bots = list(_bots(test, world))
+    bots = list(world.bots(test))
     servers = list(_servers(test, world))
     if not bots:
         yield "failed", "no bot is selected"
@@ -79,14 +99,7 @@ def _reasons(test: AccessTest, world: World) -> Iterator[Reason]:
             yield from _on(checker, server, test)
 
 
-def _bots(test: AccessTest, world: World) -> Iterator[Checker]:
-    wanted = {*test.bots, *([test.bot] if test.bot else [])}
-    for identity in world.identities:
-        if identity.name in wanted or "*" in wanted:
-            yield Checker(identity)
-
-
-def _servers(test: AccessTest, world: World) -> Iterator[Server]:
+def _servers(test: AccessTest, world: _Asked) -> Iterator[Server]:
     for server in world.servers:
         if server.name == test.server or _selects(test.servers, server):
             yield server

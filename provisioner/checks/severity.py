@@ -54,13 +54,15 @@ class _Saying:
 
     def __init__(self, site: Site, today: date | None = None) -> None:
         self._levels = site.rules.levels
-        self._accepted = [each for _, each in _suppressions(site) if not _is_over(each, today)]
+        self._accepted = {
+            (each.code, each.at) for _, each in _suppressions(site) if not _is_over(each, today)
+        }
 
     def level(self, rule: Rule[Any], entry: str) -> Level:
         """Return how much a finding at an entry matters; what is accepted is off."""
         if rule.firm:
             return rule.severity
-        if any(_covers(each, rule, entry) for each in self._accepted):
+        if self._accepted and any((rule.code, at) in self._accepted for at in _above(entry)):
             return "off"
         return self._levels.get(rule.code, rule.severity)
 
@@ -75,10 +77,10 @@ def _suppressions(site: Site) -> Iterator[tuple[int, Suppression]]:
     return enumerate(site.rules.suppress)
 
 
-def _covers(accepted: Suppression, rule: Rule[Any], entry: str) -> bool:
-    """Whether a suppression is about a finding: at the entry that it names, or below."""
-    below = (f"{accepted.at}.", f"{accepted.at}[")
-    return accepted.code == rule.code and (entry == accepted.at or entry.startswith(below))
+def _above(entry: str) -> Iterator[str]:
+    """Yield an entry and all that it is below: where a suppression can stand that is about it."""
+    yield entry
+    yield from (entry[:at] for at, character in enumerate(entry) if character in ".[")
 
 
 def _is_over(each: Suppression, today: date | None = None) -> bool:
@@ -129,9 +131,10 @@ def _expired(site: Site) -> Iterator[Finding]:
 def _unused(subject: tuple[Site, tuple[Found, ...]]) -> Iterator[Finding]:
     site, found = subject
     known = {code: rule for code, rule in rules().items() if rule not in ELSEWHERE}
+    covered = {(rule.code, above) for rule, at in found for above in _above(dotted(at.path))}
     for index, each in _suppressions(site):
         in_force = each.code in known and not known[each.code].firm and not _is_over(each)
-        if in_force and not any(_covers(each, rule, dotted(at.path)) for rule, at in found):
+        if in_force and (each.code, each.at) not in covered:
             yield Finding(
                 ("rules", "suppress", index),
                 f"{each.code} is not found at {each.at}: this suppression does nothing",

@@ -119,6 +119,7 @@ def _run(argv: Sequence[str] | None, run: Run) -> int:
 
 def entry_point() -> None:
     """Run as a program."""
+    _open_what_is_closed()
     gc.disable()  # a command keeps what it makes: to look for cycles in it took a fifth of a large plan
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # of the MCP SDK: they hear what servers say
     for stream in (sys.stdout, sys.stderr):
@@ -137,6 +138,16 @@ def entry_point() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             code = code if isinstance(error, BrokenPipeError) else code or _unwritable(error, run)
     sys.exit(code)
+
+
+def _open_what_is_closed() -> None:
+    """Give the program streams where its caller has closed some: what is said there is said to nobody."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def _interrupted(run: Run) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -63,10 +64,16 @@ class Ways(Struct, frozen=True):
         self.teller.hear(Progress("server", done, total))
 
 
+def _finite(context: click.Context, parameter: click.Parameter, seconds: float) -> float:
+    if not math.isfinite(seconds):
+        raise click.BadParameter("this is no number of seconds", context, parameter)
+    return seconds
+
+
 _OPTIONS: Final = (
     click.option(
         "--timeout", "seconds", type=click.FloatRange(min=0.1), default=inventory.SECONDS,
-        show_default=True, help="Seconds for each server, all in all.",
+        show_default=True, callback=_finite, help="Seconds for each server, all in all.",
     ),
     click.option("--url", help="Address of the server, which speaks streamable HTTP."),
     click.option(

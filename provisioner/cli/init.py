@@ -7,7 +7,10 @@ from pathlib import Path
 import click
 
 from provisioner.cli import _base
+from provisioner.schema.faults import Wrong
+from provisioner.schema.records import kind_of
 from provisioner.site import starter
+from provisioner.site.fields import HostPort
 from provisioner.system import files
 from provisioner.text.terminal import visible
 
@@ -31,6 +34,10 @@ def command(directory: Path, variant: str, name: str | None, proxy: str) -> int:
     site = starter.site_name(name or files.real(directory).name)
     if name is not None and name != site:
         raise click.BadParameter(f"'{name}' is no name of a site; '{site}' is", param_hint="--site")
+    try:
+        kind_of(HostPort).read(proxy)
+    except Wrong as wrong:
+        raise click.BadParameter(wrong.faults[0].message, param_hint="--proxy") from wrong
     wanted = starter.render(_base.starter_texts(starter.COMMON, variant), site, proxy)
     written = 0
     for path, text in sorted(wanted.items()):

@@ -15,6 +15,7 @@ from provisioner.cli._telling import telling_options
 from provisioner.clients import FORMATS, System
 from provisioner.doctor import machine
 from provisioner.doctor.diagnosis import Diagnosis
+from provisioner.doctor.permissions import User
 from provisioner.errors import ProvisionError, Refused
 from provisioner.machine import bundle, install
 from provisioner.machine.bundle import Bundle
@@ -67,7 +68,7 @@ def command(
         raise click.UsageError(
             "--join goes with --tbot: clients are the same for every way to join"
         )
-    paint = _base.paint(color)
+    paint, runs_tbot = _base.paint(color), _user(tbot_user)
     source = None if remove else _machine.bundle_of(bot, site, directory, templates)
     targets = tuple(_targets(bot, source, tbot, join, clients))
     proposals = install.propose(targets)
@@ -79,7 +80,7 @@ def command(
         for proposal in install.carry_out(proposals):
             _base.say(_written(proposal))
     if source is not None:
-        for diagnosis in _looked(source, tbot_user):
+        for diagnosis in _looked(source, runs_tbot):
             if tbot is not None or not diagnosis.well:
                 _base.say(_machine.diagnosis_text(diagnosis, paint))
     return 0
@@ -113,7 +114,11 @@ def _this_machine() -> Machine:
     system: System = "linux"
     if sys.platform in ("darwin", "win32"):
         system = sys.platform
-    return Machine(system, Path.home(), os.environ)
+    try:
+        return Machine(system, Path.home(), os.environ)
+    except RuntimeError as error:
+        hint = "set HOME, or name the file: --client FORMAT=FILE"
+        raise ProvisionError("nobody knows where your home directory is", hint=hint) from error
 
 
 def _shown(proposal: Proposal, paint: Paint) -> Iterator[str]:
@@ -171,11 +176,16 @@ def _written(proposal: Proposal) -> str:
     return f"{path}: {done}{backup}\n  = {after}"
 
 
-def _looked(source: Bundle, tbot_user: str | None) -> Iterator[Diagnosis]:
-    """Yield whether tbot can write the identity, and this user read it. Raises ProvisionError."""
-    user = machine.user_named(tbot_user) if tbot_user else None
-    if tbot_user and user is None:
-        raise ProvisionError(f"there is no user {tbot_user} on this machine")
+def _user(name: str | None) -> User | None:
+    """Return a user of this machine. Raises ProvisionError where there is none of this name."""
+    user = machine.user_named(name) if name else None
+    if name and user is None:
+        raise ProvisionError(f"there is no user {visible(name)} on this machine")
+    return user
+
+
+def _looked(source: Bundle, user: User | None) -> Iterator[Diagnosis]:
+    """Yield whether tbot can write the identity, and this user read it."""
     if directory := bundle.tbot_directory(source):
         readers = bundle.readers(source)
         yield from machine.prepare(directory, user, machine.this_user(), readers)

@@ -61,7 +61,7 @@ def pull(site: Path, ways: Ways, layout: str, color: str) -> int:
     for server in found.keys() - read.mcp_servers.keys():
         _base.say(f"note: {visible(server)} is no MCP server of {visible(str(site))}")
     new = pinned.renewed(old, {s: p for s, p in found.items() if isinstance(p, Pin)})
-    is_written = files.write(path, lock.text(new).encode())
+    is_written = bool(new.pins or not found) and files.write(path, lock.text(new).encode())
     _base.say(f"{visible(str(path))}: {'written' if is_written else 'unchanged'}")
     return int(any(isinstance(reading, Unreadable) for reading in found.values()))
 

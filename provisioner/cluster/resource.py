@@ -13,7 +13,7 @@ from provisioner.change import Key
 from provisioner.cluster.canonical import canonical
 from provisioner.cluster.kinds import SITE_LABEL
 from provisioner.errors import Place
-from provisioner.values import Body, Plain, as_json, freeze, sha256
+from provisioner.values import EMPTY, Body, Plain, as_json, freeze, sha256
 
 _FORMS: Final = msgspec.json.Encoder(order="sorted", enc_hook=as_json)
 
@@ -76,7 +76,9 @@ class Resource(Struct, frozen=True, dict=True):
 
 def labels(body: Body) -> Mapping[str, str]:
     """Return the labels in the metadata of `body`, empty when there are none."""
-    found: Mapping[str, str] = (body.get("metadata") or {}).get("labels") or {}
+    found: Mapping[str, str] = (body.get("metadata") or EMPTY).get("labels") or EMPTY
+    if None in found.values():  # which Go reads as no text
+        return {name: value or "" for name, value in found.items()}
     return found
 
 

@@ -137,7 +137,7 @@ def parse(data: bytes, file: str) -> SnapshotCluster:
 
 def _is_secret(body: Body) -> bool:
     """Whether the very name of a document is a secret: a token that is presented to join."""
-    return body["kind"] == "token" and body["spec"].get("join_method", "token") in ("", "token")
+    return body["kind"] == "token" and (body["spec"].get("join_method") or "token") == "token"
 
 
 def _masked(value: Plain) -> Plain:

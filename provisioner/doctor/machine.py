@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -96,12 +97,16 @@ def prepare(
 
     `tbot` is the user that runs tbot, None where nobody said so, and `client` runs the clients.
     """
-    place = next((path for path in (directory, *directory.parents) if path.exists()), directory)
+    try:
+        place = next((path for path in (directory, *directory.parents) if path.exists()), directory)
+        may = tbot is None or obstacle(tbot, place, READ | WRITE) is None
+    except OSError as error:
+        yield _unseen("directory", directory, error)
+        return
     if place != directory:
         found = f"{directory} is not there yet: tbot makes it if it may write to {place}"
         yield Diagnosis(well=True, what="directory", found=found)
     if tbot is not None:
-        may = obstacle(tbot, place, READ | WRITE) is None
         found = f"tbot's user {tbot.name} may {'' if may else 'not '}write to {place}"
         hint = "" if may else f"install -d -o {tbot.name} -m 0700 {directory}"
         yield Diagnosis(well=may, what="tbot", found=found, hint=hint)
@@ -113,8 +118,7 @@ def _readable(identity: Path, user: User, readers: Readers) -> Iterator[Diagnosi
     try:
         between, is_there = obstacle(user, identity, READ), identity.exists()
     except OSError as error:
-        found = f"{identity} cannot be looked at: {error.strerror}"
-        yield Diagnosis(well=False, what="reader", found=found, hint="run this as root")
+        yield _unseen("reader", identity, error)
         return
     if between is not None:
         found = f"{user.name} may not read {identity}: {between} does not let it"
@@ -122,6 +126,12 @@ def _readable(identity: Path, user: User, readers: Readers) -> Iterator[Diagnosi
         yield Diagnosis(well=False, what="reader", found=found, hint=hint)
     elif is_there:
         yield Diagnosis(well=True, what="reader", found=f"{user.name} may read {identity}")
+
+
+def _unseen(what: str, path: Path, error: OSError) -> Diagnosis:
+    hint = "check the path" if error.errno == errno.ENAMETOOLONG else "run this as root"
+    found = f"{path} cannot be looked at: {error.strerror}"
+    return Diagnosis(well=False, what=what, found=found, hint=hint)
 
 
 def _opened(between: Path, identity: Path, user: User, readers: Readers) -> str:

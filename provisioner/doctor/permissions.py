@@ -43,7 +43,7 @@ def user_named(name: str) -> User | None:
     """Return a user by its name, None where there is no such user."""
     try:
         entry = pwd.getpwnam(name)
-    except KeyError:
+    except (KeyError, ValueError):  # NUL is in nobody's name
         return None
     return User(name, entry.pw_uid, frozenset(os.getgrouplist(name, entry.pw_gid)))
 

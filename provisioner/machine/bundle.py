@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Final, NamedTuple
@@ -21,7 +21,7 @@ from provisioner.clients import FORMATS
 from provisioner.errors import FileError, ProvisionError
 from provisioner.system import files
 from provisioner.text import yamledit
-from provisioner.text.splice import jsonc, toml
+from provisioner.text.splice import SpliceError, jsonc, toml
 from provisioner.values import Plain, is_mapping
 
 _READERS: Final = {".json": jsonc.get, ".toml": toml.get, ".yaml": yamledit.get}
@@ -73,18 +73,24 @@ def choose(bot: str, rendered: Mapping[str, str]) -> Bundle:
 def load(bot: str, root: Path) -> Bundle:
     """Return what is a bot's in a directory that `provision render` wrote. Raises FileError."""
     paths = {name: files.below(root, *name.split("/")) for name in _wanted(bot, root)}
-    try:
-        found = {
-            name: files.read_bytes(path).decode() for name, path in paths.items() if path.exists()
-        }
-    except UnicodeDecodeError as error:
-        raise FileError(f"{root}: a file of bot {bot} is not UTF-8") from error
+    found = {name: text for name, path in paths.items() if (text := _text(path)) is not None}
     if not found:
         raise FileError(
             f"{root}: there is nothing of bot {bot} in it",
             hint=f"copy tbot/{bot}*.yaml and clients/{bot}/ from what `provision render -o` wrote",
         )
     return choose(bot, found)
+
+
+def _text(path: Path) -> str | None:
+    """Return what a file says, None where there is none. Raises FileError."""
+    with files.explained(path, "read"):
+        if not path.exists():
+            return None
+    try:
+        return files.read_bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}: is not UTF-8 at byte {error.start}") from error
 
 
 def tbot_of(bundle: Bundle, join: str | None) -> str:
@@ -117,7 +123,7 @@ class _Way(NamedTuple):
     @classmethod
     def of(cls, bot: str, path: str, text: str) -> _Way:
         """Read a tbot.yaml. Its name stands in its path, but for the first one's: that has none there."""
-        said = yamledit.get(text, ("onboarding",))
+        said = _said(yamledit.get, path, text, ("onboarding",))
         method, token = (
             str(said.get(key, "")) if is_mapping(said) else "" for key in ("join_method", "token")
         )
@@ -133,7 +139,7 @@ def connections(bundle: Bundle) -> tuple[Connection, ...]:
     for name, text in bundle.clients.items():
         form = FORMATS[name]
         read = _READERS.get(PurePath(form.layouts[0].file).suffix)
-        entries = read(text, form.entries, {}) if read else {}
+        entries = _said(read, _client_path(bundle.bot, name), text, form.entries) if read else {}
         for entry in entries.values() if is_mapping(entries) else ():
             found.update(dict.fromkeys(_connection(_argv(entry))))
     return tuple(found)
@@ -141,7 +147,8 @@ def connections(bundle: Bundle) -> tuple[Connection, ...]:
 
 def tbot_settings(bundle: Bundle) -> Mapping[str, Plain]:
     """Return what the bot's tbot.yaml says, empty where there is none."""
-    said = yamledit.get(bundle.tbot or "", ())
+    path, text = next(iter(bundle.tbots.items()), ("", ""))
+    said = _said(yamledit.get, path, text, ())
     return said if is_mapping(said) else {}
 
 
@@ -160,6 +167,14 @@ def readers(bundle: Bundle) -> tuple[Mapping[str, Plain], ...]:
     listed = (place.get("readers") for place in _directories(bundle))
     found = next((each for each in listed if isinstance(each, list)), ())
     return tuple(reader for reader in found if is_mapping(reader))
+
+
+def _said(read: Callable[..., Plain], path: str, text: str, at: tuple[str, ...]) -> Plain:
+    """Return what a file says at `at`, None where nothing. Raises FileError that names the file."""
+    try:
+        return read(text, at)
+    except SpliceError as error:
+        raise FileError(str(error.in_file(path)), hint="render it again") from error
 
 
 def _directories(bundle: Bundle) -> Iterator[Mapping[str, Plain]]:
@@ -190,7 +205,9 @@ def _argv(entry: Plain) -> list[str]:
     if not is_mapping(entry):
         return []
     command = entry.get("command", entry.get("cmd"))
-    parts = command if isinstance(command, list) else [command, *(entry.get("args") or ())]
+    args = entry.get("args")
+    parts = command if isinstance(command, list) else [command]
+    parts = [*parts, *(args if isinstance(args, list) else ())]
     return [part for part in parts if isinstance(part, str)]
 
 

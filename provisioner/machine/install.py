@@ -21,7 +21,7 @@ from provisioner.errors import FileError, FileErrors, ProvisionError, Refused, S
 from provisioner.machine import sidecar
 from provisioner.machine.merge import Existing, Merged, diff, is_mergeable, merge_client, merge_tbot
 from provisioner.machine.sidecar import Ledger
-from provisioner.system import files
+from provisioner.system import exposure, files
 from provisioner.system.locks import lock
 from provisioner.text.splice import SpliceError
 from provisioner.text.terminal import plural
@@ -170,15 +170,18 @@ def _is_same(old: Proposal, new: Proposal) -> bool:
     """Whether what was agreed to is still what happens; others may have changed what is theirs."""
     was_there, is_there = old.before is not None, new.before is not None
     same = old.merged.changes == new.merged.changes and was_there == is_there
+    same = same and old.real == new.real  # what was agreed to, and locked
     return same and not new.merged.conflicts
 
 
 def _resolved(path: Path) -> Path:
     """Return the file itself. Raises FileError, and Refused for files that are never edited."""
     try:
-        real = path.expanduser().resolve()
+        real = exposure.target(path.expanduser()).resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise FileError(f"{path}: cannot be found: {error}", hint="check the path") from error
+    if not real.name:
+        raise FileError(f"{path}: is a directory", hint="name a file in it")
     if ".claude.json" in (path.name, real.name):
         raise Refused(
             f"{path}: Claude Code keeps its own state in this file and rewrites it all the time",

@@ -119,6 +119,8 @@ def _owned(item: Plain) -> Owned:
     if type(depth) is not int:
         raise TypeError(depth)
     trace = Trace(depth, None if text is None else _text(text))
+    if not item["at"]:
+        raise ValueError(item["at"])
     return Owned(_texts(item["at"]), _text(item["bot"]), _texts(item["sha256"]), trace)
 
 

@@ -16,7 +16,7 @@ from provisioner.change import Key
 from provisioner.cluster.kinds import SITE_LABEL
 from provisioner.cluster.port import Scope
 from provisioner.cluster.resource import labels
-from provisioner.values import Plain
+from provisioner.values import EMPTY, Plain
 
 _GATES: Final = ("device_trust_mode", "require_session_mfa")
 _HALVES: Final = ("app_labels", "app_labels_expression", "mcp")
@@ -52,7 +52,7 @@ def _parts(body: Mapping[str, Any], held: set[str]) -> Iterator[dict[str, Any]]:
     if body["kind"] == "app":
         yield _app(body)
     elif body["kind"] == "app_server":
-        app = body["spec"].get("app")
+        app = (body["spec"] or EMPTY).get("app")
         inner = {"app": _app(app)} if app else {}
         yield {**_named(body), "spec": inner}
     elif body["metadata"]["name"] in held:
@@ -61,13 +61,13 @@ def _parts(body: Mapping[str, Any], held: set[str]) -> Iterator[dict[str, Any]]:
 
 def _named(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document without anything but its name and its labels."""
-    metadata = body["metadata"]
+    metadata = body.get("metadata") or EMPTY
     kept = {key: metadata[key] for key in ("name", "labels") if metadata.get(key)}
-    return {"kind": body["kind"], "version": body["version"], "metadata": kept}
+    return {"kind": body["kind"], "version": body.get("version", ""), "metadata": kept}
 
 
 def _app(body: Mapping[str, Any]) -> dict[str, Any]:
-    spec = body["spec"]
+    spec = body.get("spec") or EMPTY
     is_mcp = bool(spec.get("mcp")) or str(spec.get("uri", "")).startswith("mcp+")
     return {**_named(body), "spec": {"uri": "mcp+stdio://"} if is_mcp else {}}
 

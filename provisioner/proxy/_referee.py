@@ -9,6 +9,7 @@ Teleport knows no batches, which MCP had for a while: here each message in one i
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress
@@ -32,6 +33,7 @@ INTERNAL_ERROR: Final = -32603
 _KEYS: Final = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _IDS: Final = (str, int, float)
+_ENDLESS: Final = (math.inf, -math.inf)  # what 1e999 is read as, and no JSON can say
 _HALF: Final = re.compile("[\ud800-\udfff]")
 
 Id = str | int | float | None
@@ -166,7 +168,8 @@ def _read(line: bytes) -> tuple[str, Plain]:
     for message in _messages(value):
         if isinstance(message, dict):
             odd = {key for key in message if key not in _KEYS and key.lower() in _KEYS}
-            is_id = isinstance(message.get("id"), (*_IDS, NoneType))
+            number = message.get("id")
+            is_id = isinstance(number, (*_IDS, NoneType)) and number not in _ENDLESS
             if odd or not is_id or not isinstance(message.get("method", ""), str):
                 raise ValueError("keys that some would read in another way")
     return text, value

@@ -156,6 +156,7 @@ class OneOrMany(Struct, frozen=True):
     one: type
     wanted: str
     hint: str = ""
+    least: int = 0
 
     def read(self, value: Plain) -> tuple[Any, ...]:
         """Return the values. Raises Wrong."""
@@ -163,6 +164,8 @@ class OneOrMany(Struct, frozen=True):
             return (self.kind.read(value),)
         if not isinstance(value, SEQUENCES):
             raise Wrong(Fault("type", value, self.wanted, self.hint))
+        if len(value) < self.least:
+            raise Wrong(Fault("value", value, "must not be empty", "remove it, or fill it"))
         return Listed(self.kind).read(value)
 
 

@@ -88,7 +88,9 @@ class _Drawing:
             case Listed():
                 return {"type": "array", "items": self.of(kind.kind)}
             case OneOrMany():
-                return self._any(kind.kind, Listed(kind.kind))
+                one, many = map(self.of, (kind.kind, Listed(kind.kind)))
+                least = {"minItems": kind.least} if kind.least else {}
+                return {"anyOf": [one, {**many, **least}]}
             case Mapped():
                 return {"type": "object", **self._mapping(kind)}
             case Short():

@@ -41,6 +41,7 @@ class Many(Struct, frozen=True):
     one: type
     wanted: str
     hint: str = ""
+    least: int = 0
 
 
 class Written(Struct, frozen=True):
@@ -217,7 +218,7 @@ def _one_of(choices: tuple[object, ...]) -> object:
 def _marked(inner: object, *marks: Kind | Many | Written | Told) -> Kind:
     mark = marks[-1]
     if isinstance(mark, Many):
-        return OneOrMany(kind_of(get_args(inner)[0]), mark.one, mark.wanted, mark.hint)
+        return OneOrMany(kind_of(get_args(inner)[0]), mark.one, mark.wanted, mark.hint, mark.least)
     if isinstance(mark, Written):
         return Short(kind_of(inner), mark.expand, tuple(map(kind_of, mark.ways)))
     if isinstance(mark, Told):

@@ -95,8 +95,12 @@ Texts = Annotated[
     tuple[Filled, ...],
     Many(str, "text or a list of texts", "quote numbers and booleans"),
 ]
+SomeTexts = Annotated[
+    tuple[Filled, ...],
+    Many(str, "text or a list of texts", "quote numbers and booleans", least=1),
+]
 Labels = Mapping[LabelKey, Text]
-Selector = Mapping[LabelKey, Texts]
+Selector = Mapping[LabelKey, SomeTexts]
 
 Duration = Annotated[
     str,

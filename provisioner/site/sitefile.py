@@ -106,6 +106,7 @@ def _with_includes(path: Path, document: Document, reading: _Reading) -> Documen
             at = document.place(("include", index))
             parts += _included(path, pattern, at, reading)
     _refuse_twins(parts, reading)
+    _refuse_nothing(parts if "extends" not in document.value else parts[1:], reading)
     return source.overlay(*parts)
 
 
@@ -150,6 +151,16 @@ def _refuse_twins(parts: Sequence[Document], reading: _Reading) -> None:
                     part.key_place(path),
                     other.key_place(path),
                 )
+
+
+def _refuse_nothing(parts: Sequence[Document], reading: _Reading) -> None:
+    """Refuse null for a collection: laid over what other files say, it would take all of it away."""
+    for part in parts:
+        for name in COLLECTIONS:
+            if name in part.value and part.value[name] is None:
+                message = f"{name}: expected a mapping, found null"
+                hint = "a key without a value is null; `{}` means none"
+                reading.refuse("PV042", message, hint, part.place((name,)))
 
 
 def _entries(value: Plain) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,8 @@ the role is written: what `tools` matches on the servers that the role reaches, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from provisioner.rbac.patterns import LabelSelector, PatternError, compile_pattern
 from provisioner.site.model import Role, Server
@@ -14,13 +15,22 @@ from provisioner.site.model import Role, Server
 
 def reached(role: Role, servers: Mapping[str, Server]) -> tuple[str, ...]:
     """Return the servers of the site whose labels the role matches."""
-    return tuple(name for name, server in servers.items() if matches(role, server.labels))
+    matches = matcher(role)
+    return tuple(name for name, server in servers.items() if matches(server.labels))
 
 
-def matches(role: Role, labels: Mapping[str, str]) -> bool:
-    """Say whether the role's app_labels match `labels`; a broken value matches nothing."""
+def matcher(role: Role) -> Callable[[Mapping[str, str]], bool]:
+    """Return what says whether the role's app_labels match; a broken value matches nothing."""
     try:
-        return LabelSelector.of(role.app_labels).match(labels).matched
+        selector = LabelSelector.of(role.app_labels)
+    except PatternError:
+        return lambda _: False
+    return partial(_matches, selector)
+
+
+def _matches(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    try:
+        return selector.match(labels).matched
     except PatternError:
         return False
 

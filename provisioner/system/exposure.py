@@ -42,18 +42,26 @@ def target(path: Path) -> Path:
     """Return what a path means once the links at its end are followed, as the kernel does.
 
     In a sticky directory that anybody may write to, such as /tmp, a link of somebody else could
-    send what is written to a file of ours (proc(5), protected_symlinks). Raises FileError and OSError.
+    send what is written to a file of ours (proc(5), protected_symlinks), at the end of a path or on
+    the way. Raises FileError and OSError.
     """
+    for directory in path.parents:
+        if directory.is_symlink():
+            _require_trusted(directory)
     for _ in range(_LINKS):
         if not path.is_symlink():
             return path
-        link, directory = path.lstat(), path.parent.stat()
-        is_open = stat.S_ISVTX | stat.S_IWOTH
-        others = link.st_uid not in (os.geteuid(), directory.st_uid)
-        if others and directory.st_mode & is_open == is_open:
-            raise FileError(
-                f"{path}: is a link that somebody else has put there",
-                hint="remove it, or write elsewhere",
-            )
+        _require_trusted(path)
         path = path.parent / path.readlink()
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def _require_trusted(path: Path) -> None:
+    link, directory = path.lstat(), path.parent.stat()
+    is_open = stat.S_ISVTX | stat.S_IWOTH
+    others = link.st_uid not in (os.geteuid(), directory.st_uid)
+    if others and directory.st_mode & is_open == is_open:
+        raise FileError(
+            f"{path}: is a link that somebody else has put there",
+            hint="remove it, or write elsewhere",
+        )

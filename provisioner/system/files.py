@@ -102,7 +102,7 @@ def write(path: Path, data: bytes, *, mode: int = PUBLIC, backup: bool = False) 
             if old == data:
                 return False
             if backup:
-                _replace(real.with_name(real.name + ".bak"), old, mode, before)
+                _back_up(real.with_name(real.name + ".bak"), old, mode, before)
         _replace(real, data, mode, before)
         return True
 
@@ -113,6 +113,7 @@ def create(path: Path, data: bytes, *, mode: int = PUBLIC) -> bool:
     Whatever has the name, links that lead nowhere included, is left as it is. Raises FileError.
     """
     with explained(path, "write"):
+        target(path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(path):
             return False
@@ -169,6 +170,11 @@ def _replace(real: Path, data: bytes, mode: int, like: os.stat_result | None) ->
         temporary.replace(real)
     with suppress(OSError):  # the file is in place; some file systems cannot sync a directory
         _sync_directory(real.parent)
+
+
+def _back_up(path: Path, data: bytes, mode: int, like: os.stat_result) -> None:
+    with explained(path, "write"):
+        _replace(path, data, mode, like)
 
 
 def _fill(descriptor: int, data: bytes) -> None:

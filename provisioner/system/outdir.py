@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -14,8 +14,10 @@ from provisioner.errors import FileError
 from provisioner.system import files
 from provisioner.system.exposure import target
 from provisioner.system.remains import is_unfinished, remove
+from provisioner.values import Plain
 
 MANIFEST: Final = ".provision-manifest.json"
+_FORMAT: Final = "1.0"
 _OURS: Final = ("roles", "apps", "bots", "tokens", "tbot", "clients")
 
 
@@ -49,7 +51,8 @@ def write(root: Path, wanted: Mapping[str, str]) -> Difference:
 
     Only files of the manifest are removed; the manifest is widened before anything is written and
     narrowed last, so that an interrupt at any point leaves nothing that a second run would not
-    find. A `root` that is a link which somebody else has put where anybody may is not followed.
+    find. A file of the same name that is not ours and says something else is never replaced, and
+    then nothing is written. A `root` that is a link which somebody else has put where anybody may is not followed.
     Raises FileError.
     """
     with _explained(root):
@@ -60,6 +63,7 @@ def write(root: Path, wanted: Mapping[str, str]) -> Difference:
         difference = _compare(root, wanted, before)
         if not difference and before == frozenset(wanted):
             return difference
+        _require_ours(root, [name for name in difference.changed if name not in before])
         _record(root, before | wanted.keys())
         for name in (*difference.missing, *difference.changed):
             path = _path(root, name)
@@ -84,6 +88,15 @@ def _compare(root: Path, wanted: Mapping[str, str], listed: frozenset[str]) -> D
     return Difference(*(tuple(sorted(names)) for names in (missing, changed, stale, extra)))
 
 
+def _require_ours(root: Path, foreign: Sequence[str]) -> None:
+    if foreign:
+        others = f", and {len(foreign) - 1} more" if foreign[1:] else ""
+        raise FileError(
+            f"{root / foreign[0]}: is there, says something else and is not ours{others}",
+            hint="render to another directory, or remove what you do not want to keep",
+        )
+
+
 def _path(root: Path, name: str) -> Path:
     return files.below(root, *name.split("/"))
 
@@ -102,7 +115,7 @@ def _explained(root: Path) -> Iterator[None]:
 
 def _record(root: Path, names: frozenset[str]) -> None:
     root.mkdir(parents=True, exist_ok=True)
-    manifest = {"format_version": "1.0", "files": sorted(names)}
+    manifest = {"format_version": _FORMAT, "files": sorted(names)}
     files.write(_path(root, MANIFEST), (json.dumps(manifest, indent=2) + "\n").encode())
 
 
@@ -111,13 +124,19 @@ def _listed(root: Path) -> frozenset[str]:
     if not path.exists():
         return frozenset()
     try:
-        listed = json.loads(files.read_bytes(path))["files"]
-        return frozenset(name for name in listed if isinstance(name, str))
+        return _names(json.loads(files.read_bytes(path)))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError(
             f"{path}: this is not a manifest of provision",
             hint="render to another directory, or remove the file if the directory is ours",
         ) from error
+
+
+def _names(manifest: Plain) -> frozenset[str]:
+    names = manifest["files"]
+    if not isinstance(names, list) or manifest["format_version"] != _FORMAT:
+        raise ValueError(manifest)
+    return frozenset(name for name in names if isinstance(name, str))
 
 
 def _found(root: Path) -> Iterator[str]:

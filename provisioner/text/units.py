@@ -82,10 +82,18 @@ def day(text: str) -> date:
 
 
 def moment(text: str) -> datetime:
-    """Return an RFC 3339 time with its zone. Raises ValueError for anything else."""
+    """Return an RFC 3339 time with its zone. Raises ValueError for anything else.
+
+    In UTC, it is in the years 1 to 9999.
+    """
     if not _TIME.fullmatch(text):
         raise ValueError(f"{text!r} is not a time such as 2027-01-31T12:00:00Z")
-    return datetime.fromisoformat(text.upper())
+    when = datetime.fromisoformat(text.upper())
+    try:
+        when.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is beyond the years 1 to 9999") from None
+    return when
 
 
 def utc(text: str) -> str:

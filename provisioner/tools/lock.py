@@ -44,7 +44,7 @@ _HEAD: Final = f"""\
 # of itself is what a model is told.
 version: {_VERSION}
 servers:"""
-_HINT: Final = "do not edit it by hand: provision tools pull writes it"
+_HINT: Final = "do not edit it by hand: provision tools pull, of all servers, writes it anew"
 _SUSPECT: Final = re.compile(r"[^\x20-\x7e\n]")
 _SEEN: Final = frozenset("LNPS")  # letters, numbers, punctuation, symbols
 _FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")  # letters that look like nothing
@@ -243,7 +243,7 @@ class _Reading:
         if not self._has((), top, _TOP):
             return
         if top["version"] != _VERSION:
-            hint = f"this provision writes version {_VERSION}: use a newer one, or pull again"
+            hint = f"this provision writes version {_VERSION}: use a newer one, or pull all servers again"
             self._refuse("PV061", ("version",), "a lock of another version", hint)
             return
         for server, pin in top["servers"].items():
@@ -270,7 +270,12 @@ class _Reading:
             return None
         if not is_whole:
             message = "this tool is not what its hash says"
-            self._refuse("PV062", path, message, "take both sides of a merge apart, or pull again")
+            self._refuse(
+                "PV062",
+                path,
+                message,
+                "take both sides of a merge apart, or pull all servers again",
+            )
         return tool
 
     def _has(self, path: Path, value: Plain, wanted: Kinds, optional: Kinds = _NONE) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from provisioner import cli
 from provisioner.errors import FileError
+from provisioner.machine.install import Target, propose
 from provisioner.system import exposure, files, locks, outdir
 from tests.sites import HEAD, write
 
@@ -53,6 +54,27 @@ def test_a_link_of_a_stranger_is_not_followed(sticky: Path) -> None:
     with pytest.raises(FileError, match="is a link that somebody else has put there"):
         files.write(sticky / "out", b"x")
     assert (sticky.parent / "ours").read_text() == "precious"
+
+
+@ROOT_ONLY
+def test_a_link_of_a_stranger_on_the_way_is_not_followed(sticky: Path) -> None:
+    """A directory that a stranger's link stands for is no better than a file, old or new."""
+    (sticky.parent / "home").mkdir()
+    (sticky / "way").symlink_to(sticky.parent / "home")
+    os.lchown(sticky / "way", STRANGER, STRANGER)
+    for put in (files.write, files.create):
+        with pytest.raises(FileError, match="way: is a link that somebody else has put there"):
+            put(sticky / "way" / "out", b"x")
+    assert list((sticky.parent / "home").iterdir()) == []
+
+
+@ROOT_ONLY
+def test_nothing_is_merged_through_the_link_of_a_stranger(sticky: Path) -> None:
+    """What is installed into a link in a directory like /tmp does not reach a file of ours."""
+    os.lchown(sticky / "out", STRANGER, STRANGER)
+    target = Target("claude-code", sticky / "out", "ci", '{"mcpServers": {"a": {"command": "x"}}}')
+    with pytest.raises(FileError, match="is a link that somebody else has put there"):
+        propose([target])
 
 
 @ROOT_ONLY

@@ -17,7 +17,7 @@ from provisioner.errors import ProvisionError
 from provisioner.report import plan_text
 from provisioner.text import terminal
 from tests.conftest import ROOT
-from tests.sites import TEMPLATES
+from tests.sites import HEAD, TEMPLATES
 
 Place = tuple[str | int, ...]
 GOLDEN = ROOT / "tests/golden"
@@ -81,3 +81,29 @@ def test_null_labels_can_be_imported(tmp_path: Path, capsys: pytest.CaptureFixtu
     live.write_text(json.dumps(whole))
     assert cli.main(["import", "--cluster", f"file:{live}", "--proxy", "example.org:443"]) == 0
     assert "roles:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("label", ["managed-by", "env"])
+@pytest.mark.parametrize("words", [["plan", "site.yaml"], ["drift", "site.yaml"], ["import"]])
+def test_a_label_that_is_null(
+    words: list[str], label: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A label can be null, which Go reads as no text, whoever asks for it and by which pattern."""
+    labels = {"labels": {label: None}}
+    role = {"app_labels": {"env": ["^d.*$", "d*v*"]}, "mcp": {"tools": ["*"]}}
+    app = {"kind": "app", "version": "v3", "metadata": {"name": "m", **labels}}
+    documents = {
+        "role": [
+            {"kind": "role", "version": "v8", "metadata": {"name": "r", **labels}, "spec": {"allow": role}}
+        ],
+        "bot": [{"kind": "bot", "version": "v1", "metadata": {"name": "b"}, "spec": {"roles": ["r"]}}],
+        "app": [{**app, "spec": {"uri": "mcp+https://x/"}}],
+        "app_server": [],
+    }  # fmt: skip
+    whole = json.loads((GOLDEN / "every-change/live.json").read_text())
+    (tmp_path / "live.json").write_text(json.dumps({**whole, "documents": documents}))
+    site = tmp_path / "site.yaml"
+    site.write_text(f"{HEAD}roles: {{r: {{app_labels: {{env: dev}}, tools: [a]}}}}")
+    given = [str(site) if word == "site.yaml" else word for word in words]
+    assert cli.main([*given, "--cluster", f"file:{tmp_path / 'live.json'}"]) in (0, 2, 3)
+    assert "Traceback" not in capsys.readouterr().err

@@ -8,11 +8,16 @@ from functools import lru_cache
 from typing import Final
 
 from provisioner.checks.rules._base import Finding, Path, Rule
-from provisioner.cluster.teleport import Fault, faults
+from provisioner.cluster.resource import equal, resource
+from provisioner.cluster.teleport import Fault, faults, kept
+from provisioner.errors import Rejected
 from provisioner.site import raw
 from provisioner.site.model import Site
 from provisioner.text import units
-from provisioner.values import SEQUENCES, Body, Plain, canonical_json, is_mapping
+from provisioner.values import EMPTY, SEQUENCES, Body, Plain, canonical_json, is_mapping
+
+Moved = tuple[Path, Plain]
+"""Where Teleport keeps something else than it was given, and what."""
 
 _NEWEST: Final = (99, 0, 0)
 _DURATIONS: Final = ("max_session_ttl", "client_idle_timeout")  # which have a rule of their own
@@ -64,6 +69,8 @@ def _refused(site: Site) -> Iterator[Finding]:
         for fault in _faults(site, kind, _version(site, where), spec):
             if not fault.known:
                 yield _finding((*where, *fault.path[1:]), label, fault)
+        for path, value in _moves(site, kind, _version(site, where), spec):
+            yield _moving((*where, *path), label, ("spec", *path), value)
 
 
 def _unknown(site: Site) -> Iterator[Finding]:
@@ -89,6 +96,8 @@ def _bad_option(site: Site) -> Iterator[Finding]:
         for fault in _faults(site, "role", "v7", {"options": options}) if options else ():
             if fault.path[2:] and not fault.known:
                 yield _finding(("roles", name, *fault.path[1:]), f"role {name}", fault)
+        for path, value in _moves(site, "role", "v7", {"options": options}) if options else ():
+            yield _moving(("roles", name, *path), f"role {name}", path, value)
 
 
 def _rewrites_access(site: Site) -> Iterator[Finding]:
@@ -134,8 +143,16 @@ def _version(site: Site, where: Path) -> str:
 
 def _faults(site: Site, kind: str, version: str, spec: Body) -> tuple[Fault, ...]:
     """Return what Teleport of the site's release has against a spec."""
-    release = units.version(site.teleport.version) if site.teleport.version else _NEWEST
-    return _known_faults(release, kind, version, canonical_json(_without_nulls(spec)))
+    return _known_faults(_release(site), kind, version, canonical_json(_without_nulls(spec)))
+
+
+def _moves(site: Site, kind: str, version: str, spec: Body) -> tuple[Moved, ...]:
+    """Return what Teleport of the site's release keeps of a spec as something else, ever anew."""
+    return _known_moves(_release(site), kind, version, canonical_json(_without_nulls(spec)))
+
+
+def _release(site: Site) -> tuple[int, int, int]:
+    return units.version(site.teleport.version) if site.teleport.version else _NEWEST
 
 
 @lru_cache(maxsize=1024)
@@ -143,9 +160,41 @@ def _known_faults(
     release: tuple[int, int, int], kind: str, version: str, spec: str
 ) -> tuple[Fault, ...]:
     """Return the same for a spec as JSON: in a large site, many are alike."""
+    return tuple(faults(release, _body(kind, version, spec)))
+
+
+@lru_cache(maxsize=1024)
+def _known_moves(
+    release: tuple[int, int, int], kind: str, version: str, spec: str
+) -> tuple[Moved, ...]:
+    body = _body(kind, version, spec)
+    try:
+        stored = kept(release, body)
+    except Rejected:
+        return ()
+    said, found = (resource(each).form.get("spec", EMPTY) for each in (body, stored))
+    return tuple(_moved(said, found, stored["spec"], ()))
+
+
+def _body(kind: str, version: str, spec: str) -> Body:
     whole = {**({"uri": "mcp+https://x/mcp"} if kind == "app" else {}), **json.loads(spec)}
-    body = {"kind": kind, "version": version, "metadata": {"name": "x"}, "spec": whole}
-    return tuple(faults(release, body))
+    return {"kind": kind, "version": version, "metadata": {"name": "x"}, "spec": whole}
+
+
+def _moved(said: Body, found: Body, stored: Body, path: Path) -> Iterator[Moved]:
+    """Yield what would differ in each plan: its path, and what Teleport has there."""
+    for name, item in said.items():
+        other, raw_value = found.get(name), stored.get(name)
+        if is_mapping(item) and is_mapping(other) and is_mapping(raw_value):
+            yield from _moved(item, other, raw_value, (*path, name))
+        elif not equal(item, other):
+            yield (*path, name), raw_value
+
+
+def _moving(where: Path, label: str, path: Path, value: Plain) -> Finding:
+    what = "nothing" if value is None else canonical_json(value)
+    message = f"{label}: Teleport makes {what} of {_dotted(path)}, so that each plan would show it"
+    return Finding(where, message, "remove it" if value is None else f"write {what}")
 
 
 def _with_nulls(where: Path, label: str, value: Plain) -> Iterator[Finding]:

@@ -54,6 +54,7 @@ __all__ = [
     "check_types",
     "concealed",
     "faults",
+    "kept",
     "presets",
     "writable",
 ]
@@ -116,6 +117,11 @@ def faults(version: Version, body: Body) -> Iterator[Fault]:
     kind, server = _KINDS[body["kind"]], Server(version)
     strict = {"role": role_fields.read_strictly, "app": app.read_strictly}[body["kind"]]
     return _faults(partial(strict, server), partial(kind.complete, server), body)
+
+
+def kept(version: Version, body: Body) -> Body:
+    """Return a role or an app as a Teleport of this release keeps it. Raises Rejected."""
+    return _KINDS[body["kind"]].admit(Server(version), body)
 
 
 class Teleport:

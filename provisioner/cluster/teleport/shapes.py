@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from provisioner.values import SEQUENCES, Plain, is_mapping
+from provisioner.values import SEQUENCES, Plain, canonical_json, is_mapping
+
+_JUDGED: Final = frozenset(
+    [
+        "aws_iid_ttl",
+        "client_idle_timeout",
+        "expires",
+        "max_duration",
+        "max_session_ttl",
+        "must_register_before",
+        "period",
+        "rotate_after",
+    ]
+)
+"""What is judged by its value, a time or a length of time, and not by its type alone."""
 
 
 class Shapes:
@@ -37,7 +51,12 @@ def _shape(value: Plain) -> Plain:
     """Return what types stand where in a value: what has the shape of something sound is sound."""
     if is_mapping(value):
         return tuple(
-            [(name, str if type(item) is str else _shape(item)) for name, item in value.items()]
+            [
+                (name, canonical_json(item))
+                if name in _JUDGED
+                else (name, str if type(item) is str else _shape(item))
+                for name, item in value.items()
+            ]
         )
     if isinstance(value, SEQUENCES):
         return (list, *[str if type(item) is str else _shape(item) for item in value])

@@ -253,7 +253,7 @@ def _ledger(language: Language, existing: Existing, found: Iterable[_Found]) -> 
         is_new = one.op == "add" or one.owned is None
         trace = _trace(language, existing, one.spot) if is_new else entries[at].trace
         entries[at] = Owned(at, existing.bot, (digest(one.spot.wanted),), trace)
-    return Ledger(freeze(entries), ledger.bot, ledger.whole)
+    return Ledger(freeze(entries), ledger.bot, ledger.whole) if entries else Ledger()
 
 
 def _trace(language: Language, existing: Existing, spot: Spot) -> Trace:

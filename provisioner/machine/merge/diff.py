@@ -25,6 +25,7 @@ _LEAD: Final = re.compile(
     re.VERBOSE,
 )
 _TOKEN: Final = re.compile(rf"(?P<text>{_TEXT}) | (?P<word>[^\s\"'\[\]{{}},]++)", re.VERBOSE)
+_BLANK: Final = re.compile(r"^\s+")
 _HARMLESS: Final = re.compile(r"[-:=|>#/*~+?&.()<]+|null|true|false")
 _RUN: Final = re.compile(r"\*{3}(?:\s*\*{3})+")
 
@@ -70,11 +71,14 @@ def masked(line: str, shown: Collection[str]) -> str:
 
 def _is_key(match: re.Match[str]) -> bool:
     """Whether a word in the middle of a line is a key: of a flow mapping or of an inline table."""
-    before, after = match.string[: match.start()].rstrip()[-1:], match.string[match.end() :]
+    line, at = match.string, match.start()
+    while at and line[at - 1].isspace():
+        at -= 1
+    before, after = line[at - 1 : at], _BLANK.sub("", line[match.end() : match.end() + _WIDTH])[:1]
     if match["text"]:
-        return before in ("", "{", ",") and after.lstrip().startswith(":")
+        return before in ("", "{", ",") and after == ":"
     word = match["word"]
-    is_named = word.endswith(":") or after.lstrip().startswith("=")
+    is_named = word.endswith(":") or after == "="
     return before in ("{", ",") and is_named and bool(re.fullmatch(r"[\w.-]+:?", word))
 
 

@@ -72,7 +72,8 @@ def merge_tbot(existing: Existing, rendering: str | None) -> Merged:
         *(_spot(service.destination, service.value, there) for service in wanted),
         *(_spot(destination, ABSENT, there) for destination in sorted(stale)),
     ]
-    if existing.is_ours or not (existing.text or "").strip():
+    is_blank = rendering is not None and not (existing.text or "").strip()
+    if existing.is_ours or is_blank:
         return create(YAML, existing, rendering or "", spots)
     if rendering is None:
         return merge(YAML, existing, spots)

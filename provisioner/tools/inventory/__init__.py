@@ -102,7 +102,8 @@ def at_url(server: str, url: str) -> Target:
     except ValueError:
         parts, port = urlsplit(""), ""
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ProvisionError(f"{visible(url)} is no http(s) URL", hint="such as https://host/mcp")
+        # It is not repeated: there may be a password in it, or a key.
+        raise ProvisionError("this is no http(s) URL", hint="such as https://host/mcp")
     return Target(server, f"url: {parts.scheme}://{parts.hostname}{port}{parts.path}", url=url)
 
 

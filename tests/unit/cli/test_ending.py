@@ -23,3 +23,16 @@ def test_a_full_disk_behind_the_output(words: list[str]) -> None:
     assert (ran.returncode, silent.returncode) == (1, 1)
     assert (told if words == ["schema"] else "nothing.yaml: cannot read") in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed(closed: str, tmp_path: Path) -> None:
+    """A caller that has closed a stream wants nothing of it; what is done and how it ends stay the same."""
+    again = f'exec "$0" -m provisioner "$@" {closed}'
+    for words in (["init", "site"], ["check", "site/site.yaml"]):
+        command = ["sh", "-c", again, sys.executable, *words]
+        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0
+        assert "Traceback" not in ran.stderr
+    command = ["sh", "-c", again, sys.executable, "check", "nothing.yaml"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 1

@@ -243,7 +243,8 @@ class TestInstall:
             (("site.yaml", "--from", ".", "--tbot", "t"), USAGE, "SITE or --from DIR, not both"),
             (("--from", "nowhere", "--tbot", "t"), USAGE, "does not exist"),
             (("other.yaml", "--tbot", "t"), 1, "there is no such file"),
-            (("--tbot", "t", "--tbot-user", "nobody-of-that-name", "--dry-run"), 1, "there is no user"),
+            (("--tbot", "t", "--tbot-user", "nobody-of-that-name", "--yes"), 1, "there is no user"),
+            (("--client", "codex=/"), 1, "/: is a directory"),
         ],
     )  # fmt: skip
     def test_what_cannot_be(
@@ -252,6 +253,7 @@ class TestInstall:
         """What is missing or impossible is told, with what there is instead."""
         assert here.install(*argv) == code
         assert message in here.err.replace("\n  = ", " ")
+        assert not (here.place / "t").exists()
 
     def test_a_bot_that_is_not_there(self, here: Here) -> None:
         """A bot that the site does not name, or that has no identity, is told."""

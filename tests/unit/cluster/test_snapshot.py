@@ -326,3 +326,30 @@ def test_an_empty_list_is_no_empty_mapping() -> None:
     taken = take(MemoryCluster([ROLE]), now=NOON)
     with pytest.raises(Garbled, match=r"role\[1\]"):
         loaded({**taken, "documents": {"role": roles}})
+
+
+def test_times_are_judged_in_each_document() -> None:
+    """Documents of one shape can hold different times, and each has to be one."""
+    roles = [
+        {**ROLE, "metadata": {"name": name, "expires": expires}}
+        for name, expires in (("a", "2030-01-01T00:00:00Z"), ("b", "soon"))
+    ]
+    taken = take(MemoryCluster([ROLE]), now=NOON)
+    with pytest.raises(Garbled, match=r"role\[1\]"):
+        loaded({**taken, "documents": {"role": roles}})
+
+
+def test_a_token_without_a_method_is_its_own_secret() -> None:
+    """Null as the join method is no method: the name of such a token opens a door."""
+    body = token("abc-secret", "token")
+    body["spec"]["join_method"] = None
+    bodies = [{"kind": "token", "version": "v2", **body}]
+
+    class Adapter:
+        def info(self) -> ClusterInfo:
+            return ClusterInfo("prod", "18.8.3")
+
+        def read(self, _scope: Scope) -> tuple[Body, ...]:
+            return tuple(bodies)
+
+    assert take(Adapter(), now=NOON, scope=Scope(KINDS, site="acme"))["documents"]["token"] == []

@@ -28,7 +28,7 @@ from tests.machines import (
     rendered,
     site_text,
 )
-from tests.users import open_up
+from tests.users import open_up, unprivileged
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ONE = NOON + timedelta(hours=1)
@@ -387,6 +387,16 @@ class TestPreparation:
         assert self.told(directory) == [
             (True, "directory", f"{directory} is not there yet: tbot makes it if it may write to {tmp_path}")
         ]  # fmt: skip
+
+    def test_a_directory_that_cannot_be_seen(self, tmp_path: Path) -> None:
+        """What lies behind a closed directory, or cannot be a path, is told, and ends nothing."""
+        closed = tmp_path / "closed"
+        closed.mkdir(mode=0o700)
+        with unprivileged(tmp_path):
+            for directory in (tmp_path / ("x" * 300), *([closed / "id"] if os.geteuid() else [])):
+                ((well, what, found),) = self.told(directory, MCP)
+                assert (well, what) == (False, "directory")
+                assert "cannot be looked at" in found
 
     def test_a_user_of_tbot(self, tmp_path: Path) -> None:
         """Where tbot's user is known it is told whether it may write there, and the cure."""

@@ -196,7 +196,8 @@ class TestWholeFiles:
         """A file that we made and an application has only reformatted goes with our entries."""
         first = merged(None)
         pretty = json.dumps(json.loads(first.text or ""), indent=4)
-        assert merged(pretty, None, ledger=first.ledger).text is None
+        removed = merged(pretty, None, ledger=first.ledger)
+        assert (removed.text, removed.ledger) == (None, Ledger())
 
     @pytest.mark.parametrize("wanted", ["{}", rendering()])
     def test_no_file_for_nothing(self, wanted: str) -> None:

@@ -319,3 +319,10 @@ def test_a_file_that_is_no_mapping_is_told(text: str) -> None:
     assert [one.message for one in merged(text).conflicts] == ["this is not a tbot.yaml"]
     long = "".join(f"- item-{number}: {{}}\n" for number in range(2_000))
     assert [one.message for one in merged(long).conflicts] == ["this is not a tbot.yaml"]
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n"])
+def test_an_empty_file_of_others_is_not_removed(text: str) -> None:
+    """A file in which nothing is ours stays as it is, even if nothing is in it."""
+    removed = merged(text, None)
+    assert (removed.text, removed.changes) == (text, ())

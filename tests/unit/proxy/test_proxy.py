@@ -104,6 +104,7 @@ def test_names_are_read_as_teleport_reads_them(written: str, name: str) -> None:
         b'{"id":[1],"method":"tools/list"}',
         b'{"id":1,"method":["tools/call"]}',
         b'{"id":NaN,"method":"ping"}',
+        b'{"id":1e999,"method":"tools/call","params":{"name":"delete"}}',
         b'{"id":1,"method":"ping","params":"\xff"}',
         b"\xef\xbb\xbf{}",
         b"[" * 100_000,

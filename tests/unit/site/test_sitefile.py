@@ -40,6 +40,23 @@ def test_collections_of_included_files(tmp_path: Path) -> None:
     assert str(document.key_place(("roles", "ml"))) == f"{tmp_path}/teams/ml.yaml:2:3"
 
 
+@pytest.mark.parametrize("where", ["site", "a", "c"])
+def test_null_takes_nothing_away_from_other_files(where: str, tmp_path: Path) -> None:
+    """A section that was emptied is null, which must not erase what the other files say under it."""
+    texts = {
+        "site": HEAD + "include: [a.yaml, b.yaml, c.yaml]\n",
+        "a": "bots: {x: {}}\n",
+        "b": "roles:\n  r: {}\n",
+        "c": "bots: {y: {}}\n",
+    }
+    texts[where] += "roles:\n"
+    site = write(tmp_path, **texts)
+    assert codes(site) == ["PV042"]
+    (problem,) = sitefile.load(site)[1]
+    assert problem.at is not None
+    assert problem.at.file == str(tmp_path / f"{where}.yaml")
+
+
 def test_an_overlay(tmp_path: Path) -> None:
     """Maps merge deep, lists and scalars replace, null removes an entry of the base."""
     base = HEAD + "roles:\n  a: {tools: [x], app_labels: {env: dev}}\n  b: {}\n"

@@ -90,6 +90,7 @@ def problem(rest: str) -> Problem:
             "roles.dev.app_labels.env: expected text or a list of texts, found the number 5",
             "quote numbers and booleans",
         ),
+        ("roles: {dev: {app_labels: {env: []}}}", "app_labels.env: must not be empty", "fill it"),
         ("roles: {dev: {app_labels: {env: ''}}}", "app_labels.env: must not be empty", "fill it"),
         (
             "bots: {ci: {identity: {path: /a, acls: maybe}}}",

@@ -104,7 +104,18 @@ def test_an_interrupt_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize(
-    "manifest", ["", "[]", "{}", '{"files": 5}', "5", "\udcff", '{"files": ' + "[" * 100_000]
+    "manifest",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"files": 5}',
+        '{"files": []}',
+        '{"format_version": "2.0", "files": []}',
+        "5",
+        "\udcff",
+        '{"files": ' + "[" * 100_000,
+    ],
 )
 def test_a_manifest_that_is_none(tmp_path: Path, manifest: str) -> None:
     """A manifest that cannot be read stops everything: nothing is known to be ours."""
@@ -161,3 +172,14 @@ def test_what_a_killed_write_left_behind(tmp_path: Path) -> None:
     assert not compare(tmp_path, {"roles/dev.yaml": "a"})
     assert not write(tmp_path, {"roles/dev.yaml": "a"})
     assert not left.exists()
+
+
+def test_a_file_that_is_not_ours_is_not_replaced(tmp_path: Path) -> None:
+    """What somebody else has put where we would write stops everything, unless it says the same."""
+    (tmp_path / "roles").mkdir()
+    (tmp_path / "roles/a.yaml").write_text("mine")
+    with pytest.raises(FileError, match="roles/a.yaml: is there, says something else"):
+        write(tmp_path, WANTED)
+    assert tree(tmp_path) == {"roles/a.yaml": "mine"}
+    (tmp_path / "roles/a.yaml").write_text(WANTED["roles/a.yaml"])
+    assert write(tmp_path, WANTED).missing == ("clients/ci/x.json",)

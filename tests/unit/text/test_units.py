@@ -107,3 +107,10 @@ def test_moments_from_1970() -> None:
     for none in (-1, units.YEAR_10000 * 10**9):
         with pytest.raises(ValueError, match="is no moment"):
             units.rfc3339(none)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"])
+def test_a_moment_has_a_year_in_utc(text: str) -> None:
+    """A time that UTC puts beyond the years that anybody can write is refused where it is read."""
+    with pytest.raises(ValueError, match="beyond the years"):
+        units.moment(text)

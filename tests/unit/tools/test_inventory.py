@@ -155,12 +155,21 @@ def test_secrets_of_a_command_or_url_are_not_pinned() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["host/mcp", "file:///etc/passwd", "http://", "http://[", "http://a:x"]
+    "url",
+    [
+        "host/mcp",
+        "file:///etc/passwd",
+        "http://",
+        "http://[",
+        "http://a:x",
+        "wss://u:hunter2@h/?k=x",
+    ],
 )
 def test_a_url_is_an_address(url: str) -> None:
     """Anything else than http and https with a host is refused before it is tried."""
-    with pytest.raises(ProvisionError, match="is no http"):
+    with pytest.raises(ProvisionError, match="is no http") as caught:
         at_url("s", url)
+    assert url not in str(caught.value)  # there may be a password in it
 
 
 def test_behind_tsh_tools_may_be_hidden() -> None:
