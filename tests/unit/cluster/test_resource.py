@@ -6,7 +6,14 @@ import pytest
 
 from provisioner.change import Key
 from provisioner.cluster.canonical import canonical
-from provisioner.cluster.resource import Resource, applied_hash, equal, resource, with_label
+from provisioner.cluster.resource import (
+    Resource,
+    applied_hash,
+    equal,
+    labels,
+    resource,
+    with_label,
+)
 from provisioner.errors import Place
 from provisioner.values import freeze, thaw
 from tests.bodies import bot, filled, role
@@ -77,9 +84,9 @@ def test_idp_defaults_by_role_version(version: str, is_default: bool) -> None:
 )
 def test_kubernetes_resources_default_with_their_labels(version: str, resources: list[Any]) -> None:
     """Teleport fills in kubernetes_resources only where Kubernetes labels are matched."""
-    labels = {"kubernetes_labels": {"env": "dev"}}
-    written = {**role(allow=labels), "version": version}
-    stored = {**role(allow={**labels, "kubernetes_resources": resources}), "version": version}
+    matched = {"kubernetes_labels": {"env": "dev"}}
+    written = {**role(allow=matched), "version": version}
+    stored = {**role(allow={**matched, "kubernetes_resources": resources}), "version": version}
     assert same(written, stored)
     without = {**role(), "version": version}
     assert not same(
@@ -242,3 +249,17 @@ def test_where_a_document_stands() -> None:
     assert Resource(key, body, there).at == there
     assert Resource(key, body, lambda: there).at == there
     assert Resource(key, body).at is None
+
+
+@pytest.mark.parametrize(
+    ("metadata", "found"),
+    [
+        ({"labels": {"a": "b", "c": None}}, {"a": "b", "c": ""}),
+        ({"labels": {"a": "b"}}, {"a": "b"}),
+        ({"labels": None}, {}),
+        (None, {}),
+    ],
+)
+def test_labels_of_a_live_document(metadata: Any, found: dict[str, str]) -> None:
+    """Null, which Go reads as no text, is one; where there are no labels, there are none."""
+    assert labels({"kind": "app", "metadata": metadata}) == found

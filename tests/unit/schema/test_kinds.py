@@ -51,6 +51,7 @@ def faults(kind: Kind, value: Plain) -> tuple[Fault, ...]:
         (Listed(Text()), ["a", "b"], ("a", "b")),
         (Listed(Text()), (), ()),
         (MANY, "a", ("a",)),
+        (MANY, [], ()),
         (MANY, ["a", "b"], ("a", "b")),
         (Mapped(NAME, Listed(Integer())), {"a": [1]}, {"a": (1,)}),
         (Short(Listed(Text()), lambda value: [value], (Text(),)), "a", ("a",)),
@@ -127,6 +128,13 @@ def test_one_of_many_has_no_index() -> None:
     """A fault of what stands there without a list is at its own place, not at the first of a list."""
     assert [fault.path for fault in faults(MANY, "A")] == [()]
     assert [fault.path for fault in faults(MANY, ["a", "B"])] == [(1,)]
+
+
+def test_a_list_can_have_to_hold_something() -> None:
+    """Where at least one is wanted, an empty list is told like an empty text."""
+    (fault,) = faults(OneOrMany(NAME, str, "names", least=1), [])
+    assert (fault.kind, fault.message, fault.path) == ("value", "must not be empty", ())
+    assert OneOrMany(NAME, str, "names", least=1).read(["a"]) == ("a",)
 
 
 def test_mappings_cannot_be_changed() -> None:
