@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
+from msgspec import Struct
+
 from provisioner.checks.rules._base import Finding, Path, Rule
 from provisioner.cluster.resource import equal, resource
 from provisioner.cluster.teleport import Fault, faults, kept
@@ -15,9 +17,6 @@ from provisioner.site import raw
 from provisioner.site.model import Site
 from provisioner.text import units
 from provisioner.values import EMPTY, SEQUENCES, Body, Plain, canonical_json, is_mapping
-
-Moved = tuple[Path, Plain]
-"""Where Teleport keeps something else than it was given, and what."""
 
 _NEWEST: Final = (99, 0, 0)
 _DURATIONS: Final = ("max_session_ttl", "client_idle_timeout")  # which have a rule of their own
@@ -66,16 +65,17 @@ def _said_twice(site: Site) -> Iterator[Finding]:
 def _refused(site: Site) -> Iterator[Finding]:
     for kind, where, label, spec in _specs(site):
         yield from _with_nulls(where, label, spec)
-        for fault in _faults(site, kind, _version(site, where), spec):
+        verdict = _verdict(site, kind, _version(site, where), spec)
+        for fault in verdict.faults:
             if not fault.known:
                 yield _finding((*where, *fault.path[1:]), label, fault)
-        for path, value in _moves(site, kind, _version(site, where), spec):
-            yield _moving((*where, *path), label, ("spec", *path), value)
+        for moved in verdict.moved:
+            yield _moving((*where, *moved.path[1:]), label, moved)
 
 
 def _unknown(site: Site) -> Iterator[Finding]:
     for kind, where, label, spec in _specs(site):
-        for fault in _faults(site, kind, _version(site, where), spec):
+        for fault in _verdict(site, kind, _version(site, where), spec).faults:
             if fault.known:
                 yield Finding(
                     (*where, *fault.path[1:]),
@@ -92,12 +92,15 @@ def _bad_option(site: Site) -> Iterator[Finding]:
     for name, role in site.roles.items():
         yield from _with_nulls(("roles", name, "options"), f"role {name}", role.options)
         options = {key: value for key, value in role.options.items() if key not in _DURATIONS}
+        if not options:
+            continue
         # Of the versions, v7 takes every option.
-        for fault in _faults(site, "role", "v7", {"options": options}) if options else ():
+        verdict = _verdict(site, "role", "v7", {"options": options})
+        for fault in verdict.faults:
             if fault.path[2:] and not fault.known:
                 yield _finding(("roles", name, *fault.path[1:]), f"role {name}", fault)
-        for path, value in _moves(site, "role", "v7", {"options": options}) if options else ():
-            yield _moving(("roles", name, *path), f"role {name}", path, value)
+        for moved in verdict.moved:
+            yield _moving(("roles", name, *moved.path[1:]), f"role {name}", moved)
 
 
 def _rewrites_access(site: Site) -> Iterator[Finding]:
@@ -141,60 +144,63 @@ def _version(site: Site, where: Path) -> str:
     return site.roles[str(where[1])].version if where[0] == "roles" else "v3"
 
 
-def _faults(site: Site, kind: str, version: str, spec: Body) -> tuple[Fault, ...]:
-    """Return what Teleport of the site's release has against a spec."""
-    return _known_faults(_release(site), kind, version, canonical_json(_without_nulls(spec)))
+class _Moved(Struct, frozen=True):
+    """A field of which Teleport keeps something else than it is given, None for nothing."""
+
+    path: Path
+    value: Plain
 
 
-def _moves(site: Site, kind: str, version: str, spec: Body) -> tuple[Moved, ...]:
-    """Return what Teleport of the site's release keeps of a spec as something else, ever anew."""
-    return _known_moves(_release(site), kind, version, canonical_json(_without_nulls(spec)))
+class _Verdict(Struct, frozen=True):
+    """What Teleport has against a spec, and what would differ in each plan after it was applied."""
+
+    faults: tuple[Fault, ...]
+    moved: tuple[_Moved, ...]
 
 
-def _release(site: Site) -> tuple[int, int, int]:
-    return units.version(site.teleport.version) if site.teleport.version else _NEWEST
+def _verdict(site: Site, kind: str, version: str, spec: Body) -> _Verdict:
+    """Return what Teleport of the site's release makes of a spec."""
+    release = units.version(site.teleport.version) if site.teleport.version else _NEWEST
+    return _judged(release, kind, version, canonical_json(_without_nulls(spec)))
 
 
 @lru_cache(maxsize=1024)
-def _known_faults(
-    release: tuple[int, int, int], kind: str, version: str, spec: str
-) -> tuple[Fault, ...]:
+def _judged(release: tuple[int, int, int], kind: str, version: str, spec: str) -> _Verdict:
     """Return the same for a spec as JSON: in a large site, many are alike."""
-    return tuple(faults(release, _body(kind, version, spec)))
-
-
-@lru_cache(maxsize=1024)
-def _known_moves(
-    release: tuple[int, int, int], kind: str, version: str, spec: str
-) -> tuple[Moved, ...]:
-    body = _body(kind, version, spec)
+    whole = {**({"uri": "mcp+https://x/mcp"} if kind == "app" else {}), **json.loads(spec)}
+    body = {"kind": kind, "version": version, "metadata": {"name": "x"}, "spec": whole}
+    found = tuple(faults(release, body))
     try:
         stored = kept(release, body)
     except Rejected:
-        return ()
-    said, found = (resource(each).form.get("spec", EMPTY) for each in (body, stored))
-    return tuple(_moved(said, found, stored["spec"], ()))
+        return _Verdict(found, ())
+    # What is not known here goes lost here, and may well be kept by a newer Teleport.
+    unknown = [fault.path for fault in found if fault.known]
+    said, seen = (resource(each).form.get("spec", EMPTY) for each in (body, stored))
+    moved = _differing(said, seen, stored["spec"], ("spec",))
+    return _Verdict(found, tuple(m for m in moved if not any(_meet(m.path, u) for u in unknown)))
 
 
-def _body(kind: str, version: str, spec: str) -> Body:
-    whole = {**({"uri": "mcp+https://x/mcp"} if kind == "app" else {}), **json.loads(spec)}
-    return {"kind": kind, "version": version, "metadata": {"name": "x"}, "spec": whole}
-
-
-def _moved(said: Body, found: Body, stored: Body, path: Path) -> Iterator[Moved]:
-    """Yield what would differ in each plan: its path, and what Teleport has there."""
+def _differing(said: Body, seen: Body, stored: Body, path: Path) -> Iterator[_Moved]:
+    """Yield the fields in which the form of what was said is not that of what is stored."""
     for name, item in said.items():
-        other, raw_value = found.get(name), stored.get(name)
-        if is_mapping(item) and is_mapping(other) and is_mapping(raw_value):
-            yield from _moved(item, other, raw_value, (*path, name))
+        other, value = seen.get(name), stored.get(name)
+        if is_mapping(item) and is_mapping(other) and is_mapping(value):
+            yield from _differing(item, other, value, (*path, name))
         elif not equal(item, other):
-            yield (*path, name), raw_value
+            yield _Moved((*path, name), value)
 
 
-def _moving(where: Path, label: str, path: Path, value: Plain) -> Finding:
-    what = "nothing" if value is None else canonical_json(value)
-    message = f"{label}: Teleport makes {what} of {_dotted(path)}, so that each plan would show it"
-    return Finding(where, message, "remove it" if value is None else f"write {what}")
+def _meet(one: Path, other: Path) -> bool:
+    """Whether one of two paths leads to the other."""
+    return all(left == right for left, right in zip(one, other, strict=False))
+
+
+def _moving(where: Path, label: str, moved: _Moved) -> Finding:
+    what = "nothing" if moved.value is None else canonical_json(moved.value)
+    spot = _dotted(moved.path)
+    message = f"{label}: Teleport makes {what} of {spot}, so that each plan would show it"
+    return Finding(where, message, "remove it" if moved.value is None else f"write {what}")
 
 
 def _with_nulls(where: Path, label: str, value: Plain) -> Iterator[Finding]:

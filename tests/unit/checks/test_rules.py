@@ -254,6 +254,8 @@ SOUND: Final[tuple[tuple[str, str], ...]] = (
     ("PV177 PV178 PV179", JOIN % "method: github, allow: [{repository: a/b}]"),
     ("PV182", JOIN % "method: token, token_path: /a}, {method: token, token_path: /b"),
     ("PV119", ROLE % "options: {max_sessions: 3, idp: {saml: {enabled: true}}, brand_new: [1]}"),
+    ("PV191", ROLE % "spec: {allow: {login: [root], request: {roles: [x], brand: 1}, rules: [{resources: [x], verb: [y], verbs: [z]}]}, foo: 1}"),
+    ("PV191", APP % "uri: 'mcp+https://x/', spec: {brand_new: {a: 1}, public_addr: x}"),
     ("PV190 PV191 PV192 PV193", ROLE % "spec: {allow: {mcp: {}, logins: [x], node_labels: {a: [b]}}}"),
     ("PV191 PV193", ROLE % "spec: {allow: {rules: [{resources: [role, session], verbs: [list, read]}]}}"),
     ("PV190 PV191 PV192", APP % "uri: 'mcp+http://x', spec: {rewrite: {jwt_claims: none}, public_addr: x}"),
