@@ -26,7 +26,7 @@ LARGEST: Final = 256 * 1024 * 1024
 """Bytes that a plan file may have; one of 10,000 new bots has about 30 MB."""
 
 _SHOWN: Final = 5
-_SAID: Final = {
+_SAID: Final = {  # no key is unknown here: a later minor release has more of them
     "missing": "is missing",
     "type": "expected {0.message}",
     "name": "{0.message}",

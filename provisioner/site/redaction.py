@@ -105,17 +105,30 @@ def _secrets(value: Plain, path: Path) -> Iterator[tuple[Path, Plain]]:
 
 
 def _is_secret(value: Plain, path: Path) -> bool:
-    if path[-1:] == ("headers",):
-        return not isinstance(value, dict | list)
-    if path[-2:-1] == (
-        "headers",
-    ):  # nobody knows what was meant by anything but a list of mappings
-        return isinstance(path[-1], str) or not isinstance(value, dict)
-    if path[-3:-2] == ("headers",):
-        return path[-1] == "value" and not isinstance(value, dict)
-    if path[-4:-3] == ("headers",):
-        return not _is_plain_reference(value, path[-1])
-    return path[-1:] != () and path[-1] in _SECRET_KEYS and not isinstance(value, dict | list)
+    inside = _in_headers(path)
+    if inside is None:
+        return path[-1:] != () and path[-1] in _SECRET_KEYS and not isinstance(value, dict | list)
+    match inside:
+        case ():
+            return not isinstance(value, dict | list)
+        case (step,):  # nobody knows what was meant by anything but a list of mappings
+            return isinstance(step, str) or not isinstance(value, dict)
+        case (_, word):
+            return word == "value" and not isinstance(value, dict)
+        case (_, _, word):
+            return not _is_plain_reference(value, word)
+    return False
+
+
+def _in_headers(path: Path) -> Path | None:
+    """Return the steps below the last `headers` of a path, None where there are none.
+
+    What stands right below a collection is no header, but an entry that is called so.
+    """
+    for at in range(len(path) - 1, -1, -1):
+        if path[at] == "headers" and at != 1:
+            return path[at + 1 :]
+    return None
 
 
 def _is_plain_reference(value: Plain, word: Step) -> bool:

@@ -51,8 +51,8 @@ def write(root: Path, wanted: Mapping[str, str]) -> Difference:
 
     Only files of the manifest are removed; the manifest is widened before anything is written and
     narrowed last, so that an interrupt at any point leaves nothing that a second run would not
-    find. A file of the same name that is not ours and says something else is never replaced, and
-    then nothing is written. A `root` that is a link which somebody else has put where anybody may is not followed.
+    find. Where a file that is not ours has a name of ours and says something else, nothing is
+    written. A `root` that is a link which somebody else has put where anybody may is not followed.
     Raises FileError.
     """
     with _explained(root):

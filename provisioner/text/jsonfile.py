@@ -23,9 +23,9 @@ _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def load(data: bytes, file: str) -> Plain:
-    """Return the value in the bytes of `file`, frozen: mappings, tuples, text, numbers, booleans, None.
+    """Return the value in the bytes of `file`: text, finite numbers, booleans, None, and frozen nests.
 
-    Numbers are finite. A byte order mark is let through. Raises ValueError that names the file and the place in it.
+    A byte order mark is let through. Raises ValueError that names the file and the place in it.
     """
     huge: list[str] = []
 

@@ -44,20 +44,9 @@ from provisioner.text import units
 from provisioner.values import EMPTY, Body, freeze
 
 __all__ = [
-    "BOT_LABEL",
-    "Fault",
-    "Server",
-    "Shapes",
-    "Store",
-    "Teleport",
-    "Version",
-    "check_types",
-    "concealed",
-    "faults",
-    "kept",
-    "presets",
-    "writable",
-]
+    "BOT_LABEL", "Fault", "Server", "Shapes", "Store", "Teleport", "Version", "check_types",
+    "concealed", "faults", "kept", "presets", "writable",
+]  # fmt: skip
 
 
 class _Kind(Struct, frozen=True):

@@ -25,7 +25,6 @@ _LEAD: Final = re.compile(
     re.VERBOSE,
 )
 _TOKEN: Final = re.compile(rf"(?P<text>{_TEXT}) | (?P<word>[^\s\"'\[\]{{}},]++)", re.VERBOSE)
-_BLANK: Final = re.compile(r"^\s+")
 _HARMLESS: Final = re.compile(r"[-:=|>#/*~+?&.()<]+|null|true|false")
 _RUN: Final = re.compile(r"\*{3}(?:\s*\*{3})+")
 
@@ -71,10 +70,10 @@ def masked(line: str, shown: Collection[str]) -> str:
 
 def _is_key(match: re.Match[str]) -> bool:
     """Whether a word in the middle of a line is a key: of a flow mapping or of an inline table."""
-    line, at = match.string, match.start()
+    line, at = match.string, match.start()  # of a long line, no copy for each of its words
     while at and line[at - 1].isspace():
         at -= 1
-    before, after = line[at - 1 : at], _BLANK.sub("", line[match.end() : match.end() + _WIDTH])[:1]
+    before, after = line[at - 1 : at], line[match.end() : match.end() + _WIDTH].lstrip()[:1]
     if match["text"]:
         return before in ("", "{", ",") and after == ":"
     word = match["word"]

@@ -114,3 +114,9 @@ def test_every_layer_is_starred() -> None:
     problem = Problem("PV0", "error", "m", at=Place("base.yaml", 1, 1, 2))
     (shown,) = excerpted([problem], overlay(above, below))
     assert shown.excerpt == text.replace("hunter2", "*******")
+
+
+def test_an_entry_that_is_called_headers() -> None:
+    """A server by that name has labels and tools like any other."""
+    line = "mcp_servers: {headers: {labels: {env: dev}, tools: [a]}}"
+    assert excerpt(line) == line
