@@ -21,6 +21,7 @@ from provisioner.system.exposure import open_to_all
 from provisioner.system.files import PRIVATE, explained
 
 _PAUSE: Final = 0.2  # seconds between two attempts
+_SIGNING: Final = 0.5  # seconds given to a holder that has the lock and has not signed it yet
 
 
 class Owner(Struct, frozen=True):
@@ -56,15 +57,8 @@ def lock(
     `patience` seconds, and `waiting` is told once by whom it is held. Raises Locked after that, and
     FileError.
     """
-    deadline = time.monotonic() + patience
     with explained(path, "lock"):
-        while isinstance(got := _acquire(path), str):
-            if time.monotonic() >= deadline:
-                raise Locked(path, got)
-            waiting(got)
-            waiting = _silent
-            time.sleep(_PAUSE)
-    descriptor, dead = got
+        descriptor, dead = _awaited(path, patience, waiting)
     try:
         yield dead
     finally:
@@ -77,10 +71,29 @@ def lock(
         os.close(descriptor)
 
 
-def _acquire(path: Path) -> tuple[int, Owner | None] | str:
+def _awaited(
+    path: Path, patience: float, waiting: Callable[[str], None]
+) -> tuple[int, Owner | None]:
+    """Try until the lock is got; a holder that is about to sign is given the time to."""
+    began = time.monotonic()
+    while not isinstance(got := _acquire(path), tuple):
+        waited = time.monotonic() - began
+        if got is None and waited < _SIGNING:
+            time.sleep(_SIGNING / 50)
+            continue
+        holder = str(got or "another process")
+        if waited >= patience:
+            raise Locked(path, holder)
+        waiting(holder)
+        waiting = _silent
+        time.sleep(_PAUSE)
+    return got
+
+
+def _acquire(path: Path) -> tuple[int, Owner | None] | Owner | None:
     """Lock and sign the file that has this name at the moment when the lock is got.
 
-    Return its descriptor and who signed it before, or the words for who holds it.
+    Return its descriptor and who signed it before, or who holds it; None has not signed (yet).
     """
     if open_to_all(path.parent):
         raise FileError(
@@ -97,7 +110,7 @@ def _acquire(path: Path) -> tuple[int, Owner | None] | str:
         except BlockingIOError:
             holder = _signed(descriptor)
             os.close(descriptor)
-            return str(holder or "another process")  # which is about to sign
+            return holder
         except BaseException:
             os.close(descriptor)
             raise

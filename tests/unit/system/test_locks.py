@@ -71,6 +71,17 @@ def test_a_holder_that_has_not_signed_is_still_a_holder(tmp_path: Path, content:
             pytest.fail("two holders")
 
 
+def test_a_holder_that_is_about_to_sign_is_named(tmp_path: Path) -> None:
+    """Who comes between the taking of a lock and its signature waits for the name of the holder."""
+    path = tmp_path / "l"
+    with lock(path):
+        signature = path.read_text()
+        path.write_text("")
+        Timer(0.1, path.write_text, [signature]).start()
+        with pytest.raises(FileError, match=f"locked by process {os.getpid()} on"), lock(path):
+            pytest.fail("two holders")
+
+
 def test_a_lock_cannot_be_a_link(tmp_path: Path) -> None:
     """A planted link does not make us write into another file."""
     (tmp_path / "victim").write_text("mine")
