@@ -107,14 +107,13 @@ def _changed(
     """Yield both sides of every pair of identity and server where either is not what it was."""
     old_bots = {one.name: one for one in before.identities}
     new_bots = {one.name: one for one in after.identities}
-    old_servers = {one.name: one for one in before.servers}
-    new_servers = {one.name: one for one in after.servers}
-    names = sorted(old_servers.keys() | new_servers.keys())
-    moved = [name for name in names if old_servers.get(name) != new_servers.get(name)]
+    old_places, new_places = reader.places
+    names = sorted(old_places.keys() | new_places.keys())
+    moved = [name for name in names if old_places.get(name) != new_places.get(name)]
     for bot in sorted(old_bots.keys() | new_bots.keys()):
         old, new = old_bots.get(bot), new_bots.get(bot)
         for name in moved if old == new else names:
-            left, right = old_servers.get(name), new_servers.get(name)
+            left, right = old_places.get(name), new_places.get(name)
             yield (
                 reader.spot(old, left) if old and left else None,
                 reader.spot(new, right) if new and right else None,

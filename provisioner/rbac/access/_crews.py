@@ -9,6 +9,8 @@ labels that the roles ask for are not looked at at all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from math import prod
 from typing import Final, NamedTuple
 
 from provisioner.rbac.access._base import (
@@ -28,6 +30,7 @@ from provisioner.rbac.expressions import Env
 from provisioner.rbac.patterns import Answer, Pattern, find, overlap
 
 _ALL: Final = -1  # every bit
+_MANY: Final = 100
 
 
 class Held:
@@ -83,7 +86,8 @@ class Standing:
     """What some roles together say to all servers with the same labels.
 
     `closed` says why there is no session, if there is none; else `bits` are all names that may be
-    called there, whichever of them a server has.
+    called there, whichever of them a server has. `ways` say it in patterns: a name is let through
+    that any of them lets through.
     """
 
     def __init__(self, held: Sequence[Held], reaches: Sequence[Reach], names: Names) -> None:
@@ -92,7 +96,8 @@ class Standing:
         self._reaching = [one.role for one in reaches if one.allow.answer]
         self.closed = barred(reaches)
         self.bits = 0 if self.closed else _callable(held, reaches)
-        self.permitted = permitted(reaches)
+        found = permitted(reaches)
+        self.ways = (found,) if found.allow else ()
         self._last: tuple[int, tuple[Grant, ...]] = (0, ())
         self._beyond: dict[int, tuple[Grant, ...]] = {}
 
@@ -118,20 +123,19 @@ class Standing:
         """Return the names of `bits`, sorted."""
         return self._names.named(bits)
 
-    def beyond(self, other: Standing | None) -> tuple[Grant, ...]:
+    def beyond(self, other: Standing | Standings | None) -> tuple[Grant, ...]:
         """Return the entries that let any name through which is refused at `other`."""
         if id(other) not in self._beyond:
-            there = other.permitted if other else Permitted()
-            self._beyond[id(other)] = tuple(self._letting(there))
+            self._beyond[id(other)] = tuple(self._letting(other.ways if other else ()))
         return self._beyond[id(other)]
 
-    def _letting(self, there: Permitted) -> Iterator[Grant]:
-        here = self.permitted
-        for role, entry in dict.fromkeys(here.allow) if here != there else ():
-            answer = _beyond(entry, here, there)
-            if answer.value is not False:
-                but = tuple(_texts_denied(entry, here.deny))
-                yield Grant(role, entry.text, None, but, answer.name)
+    def _letting(self, there: tuple[Permitted, ...]) -> Iterator[Grant]:
+        for here in self.ways:
+            for role, entry in dict.fromkeys(here.allow) if here not in there else ():
+                answer = _beyond(entry, here, there)
+                if answer.value is not False:
+                    but = tuple(_texts_denied(entry, here.deny))
+                    yield Grant(role, entry.text, None, but, answer.name)
 
     def refusal(self, tool: str) -> tuple[Why, str, str] | None:
         """Say which role and text refuse a known tool here; None if it is only not granted."""
@@ -147,6 +151,48 @@ class Standing:
         return None
 
 
+class Standings:
+    """What some roles say to all that is served under one name with different labels.
+
+    Which agent answers is chance, so whatever one of them lets through may be called. Source:
+    Teleport lib/web/app/match.go, which picks among the servers of a name.
+    """
+
+    def __init__(self, sides: Iterable[Standing]) -> None:
+        self._sides = tuple(sides)
+        self._open = tuple(side for side in self._sides if side.closed is None)
+        self.closed = None if self._open else self._sides[0].closed
+        self.bits = 0
+        for side in self._open:
+            self.bits |= side.bits
+        self.ways = tuple(dict.fromkeys(way for side in self._open for way in side.ways))
+
+    @property
+    def opener(self) -> str:
+        """The role that opens the session, or the first that does somewhere."""
+        return self._open[0].opener
+
+    def grants(self, bits: int) -> tuple[Grant, ...]:
+        """Return by which entries these names may be called, all of which are in `self.bits`."""
+        found: list[Grant] = []
+        for side in self._open:
+            found += side.grants(bits & side.bits)
+            bits &= ~side.bits
+        return tuple(found)
+
+    def tools(self, bits: int) -> tuple[str, ...]:
+        """Return the names of `bits`, sorted."""
+        return self._sides[0].tools(bits)
+
+    def beyond(self, other: Standing | Standings | None) -> tuple[Grant, ...]:
+        """Return the entries that let any name through which is refused at `other`."""
+        return tuple(dict.fromkeys(grant for side in self._open for grant in side.beyond(other)))
+
+    def refusal(self, tool: str) -> tuple[Why, str, str] | None:
+        """Say which role and text refuse a known tool here; None if it is only not granted."""
+        return next(filter(None, (side.refusal(tool) for side in self._open)), None)
+
+
 def _callable(held: Iterable[Held], reaches: Iterable[Reach]) -> int:
     tools, granted = _ALL, 0
     for one, said in zip(held, reaches, strict=True):
@@ -158,14 +204,42 @@ def _callable(held: Iterable[Held], reaches: Iterable[Reach]) -> int:
     return tools & granted
 
 
-def _beyond(entry: Entry, here: Permitted, there: Permitted) -> Answer:
-    """Say whether `entry` lets a name through here that is refused there."""
-    ways = [
-        find([[entry.pattern], *here.wanted, there.deny], here.deny),
-        *(find([[entry.pattern], *here.wanted], (*here.deny, *group)) for group in there.wanted),
-    ]
-    undecided = next((way for way in ways if way.value is None), Answer(value=False))
-    return next((way for way in ways if way.value), undecided)
+def _beyond(entry: Entry, here: Permitted, there: Iterable[Permitted]) -> Answer:
+    """Say whether `entry` lets a name through here that each way there refuses."""
+    refusals = [tuple(_refusals(way)) for way in _fewer(there)]
+    if prod(map(len, refusals)) > _MANY:
+        return Answer(None, reason="too many ways to be looked at")
+    found = [_refused(entry, here, each) for each in product(*refusals)]
+    undecided = next((answer for answer in found if answer.value is None), Answer(value=False))
+    return next((answer for answer in found if answer.value), undecided)
+
+
+_Refusal = tuple[tuple[Pattern, ...] | None, tuple[Pattern, ...]]
+"""What names it is about: one of the first matches them, None: whatever they are; none of the second does."""
+
+
+def _refusals(way: Permitted) -> Iterator[_Refusal]:
+    yield way.deny, ()
+    yield from ((None, group) for group in way.wanted)
+
+
+def _refused(entry: Entry, here: Permitted, refusals: Iterable[_Refusal]) -> Answer:
+    """Look for a name that is let through here, and that each of the refusals is about."""
+    matched = [some for some, _ in refusals if some is not None]
+    unmatched = [pattern for _, group in refusals for pattern in group]
+    return find([[entry.pattern], *here.wanted, *matched], (*here.deny, *unmatched))
+
+
+def _fewer(ways: Iterable[Permitted]) -> Iterator[Permitted]:
+    """Take together what can be: what one identity is denied by name, it is denied everywhere."""
+    free: list[Permitted] = []
+    for way in ways:
+        if way.limits:
+            yield way
+        else:
+            free.append(way)
+    if free:
+        yield Permitted(tuple(pair for way in free for pair in way.allow), deny=free[0].deny)
 
 
 def _texts_denied(entry: Entry, deny: Iterable[Pattern]) -> Iterator[str]:
@@ -182,16 +256,20 @@ class Crew:
         self._held = held
         self._names = names
         self._nowhere = Standing(held, [one.nowhere for one in held], names)
-        self._by_labels: dict[int, Standing] = {}
+        self._by_labels: dict[int, Standing | Standings] = {}
         self._by_answer: dict[object, Standing] = {}
 
-    def at(self, place: Place) -> Standing:
+    def at(self, place: Place) -> Standing | Standings:
         """Return what the roles say together to a server."""
         if self.candidates is not None and place.label_set not in self.candidates:
             return self._nowhere
         found = self._by_labels.get(place.label_set)
         if found is None:
-            found = self._by_labels[place.label_set] = self._standing(place)
+            found = self._by_labels[place.label_set] = (
+                Standings(map(self._standing, place.sides))
+                if place.sides
+                else self._standing(place)
+            )
         return found
 
     def _standing(self, place: Place) -> Standing:

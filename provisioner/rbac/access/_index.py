@@ -57,26 +57,31 @@ class Names:
 
 
 class Place(Struct, frozen=True):
-    """A server, the number of its set of labels, and its tools as bits."""
+    """A server, the number of its set of labels, and its tools as bits.
+
+    What agents serve under one name with different labels is one place with `sides`, one for each
+    set; its own number stands for all of them.
+    """
 
     server: Server
     label_set: int
     bits: int
+    sides: tuple[Place, ...] = ()
 
 
 class LabelSets:
     """The different sets of labels that servers have, by number."""
 
     def __init__(self) -> None:
-        self._numbers: dict[frozenset[tuple[str, str]], int] = {}
+        self._numbers: dict[frozenset[frozenset[tuple[str, str]]], int] = {}
         self._having: dict[tuple[str, str], set[int]] = {}
 
-    def number(self, labels: Mapping[str, str]) -> int:
-        """Return the number of a set of labels, which is a new one when the set is."""
-        key = frozenset(labels.items())
+    def number(self, *some: Mapping[str, str]) -> int:
+        """Return the number of a set of labels, or of several, which is a new one when they are."""
+        key = frozenset(frozenset(labels.items()) for labels in some)
         if key not in self._numbers:
             self._numbers[key] = len(self._numbers)
-            for label in key:
+            for label in frozenset().union(*key):
                 self._having.setdefault(label, set()).add(self._numbers[key])
         return self._numbers[key]
 

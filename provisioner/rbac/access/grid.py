@@ -5,7 +5,8 @@ An answer about millions of calls takes seconds: see `_crews` for how.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -17,16 +18,31 @@ from provisioner.rbac.access._base import (
     apply_role,
     depends_on_identity,
 )
-from provisioner.rbac.access._crews import Crew, Grant, Held, Standing
+from provisioner.rbac.access._crews import Crew, Grant, Held, Standing, Standings
 from provisioner.rbac.access._index import LabelSets, Names, Place
 from provisioner.values import Body
 
 
 class World(Struct, frozen=True):
-    """All identities and servers of one moment; names are unique in each."""
+    """All identities and servers of one moment.
+
+    Identities have names of their own. A server that agents serve with different labels is there
+    once for each set of them: which agent answers is chance.
+    """
 
     identities: tuple[Identity, ...] = ()
     servers: tuple[Server, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the servers, each once, in their order."""
+        return tuple(dict.fromkeys(server.name for server in self.servers))
+
+    @property
+    def split(self) -> tuple[str, ...]:
+        """The names that are served with different labels, in their order."""
+        counted = Counter(server.name for server in self.servers)
+        return tuple(name for name, number in counted.items() if number > 1)
 
 
 class Row(NamedTuple):
@@ -55,14 +71,14 @@ class Spot:
 
     __slots__ = ("_at", "bot", "standing")
 
-    def __init__(self, bot: str, at: Place, standing: Standing) -> None:
+    def __init__(self, bot: str, at: Place, standing: Standing | Standings) -> None:
         self.bot = bot
         self._at = at
         self.standing = standing
 
     @property
     def server(self) -> Server:
-        """The server."""
+        """The server; one of them where it is served with different labels."""
         return self._at.server
 
     @property
@@ -128,7 +144,7 @@ class Matrix:
     def __init__(self, world: World) -> None:
         self._reader = Reader(world)
         self._identities = {one.name: one for one in world.identities}
-        self._servers = {one.name: one for one in world.servers}
+        (self._places,) = self._reader.places
 
     def connects(self, bot: str, server: str) -> bool:
         """Say whether the bot can have a session with the server."""
@@ -145,7 +161,7 @@ class Matrix:
 
     def opened(self, bot: str) -> Iterator[Spot]:
         """Yield the servers with which one identity can have a session, in their order."""
-        return self._reader.open(self._identities[bot])
+        return self._reader.open(self._identities[bot], self._places.values())
 
     def rows(self) -> Iterator[Row]:
         """Yield all that is allowed, by identity and server in their order."""
@@ -154,7 +170,7 @@ class Matrix:
 
     def spot(self, bot: str, server: str) -> Spot:
         """Return what the bot may do on the server; raises KeyError for names of neither."""
-        return self._reader.spot(self._identities[bot], self._servers[server])
+        return self._reader.spot(self._identities[bot], self._places[server])
 
 
 def matrix(world: World) -> Matrix:
@@ -163,31 +179,47 @@ def matrix(world: World) -> Matrix:
 
 
 class Reader:
-    """Reads worlds, each role once, and once for each identity where it says so."""
+    """Reads worlds, each role once, and once for each identity where it says so.
+
+    `places` are, for each world, its servers by their names.
+    """
 
     def __init__(self, *worlds: World) -> None:
         servers = [server for world in worlds for server in world.servers]
         self.names = Names(tool for server in servers for tool in server.tools or ())
         self._label_sets = LabelSets()
-        self._places = {id(server): self._place(server) for server in servers}
+        self.places = tuple(self._located(world) for world in worlds)
         self._shared: dict[int, tuple[Body, Held | None]] = {}
         self._crews: dict[tuple[int, ...], Crew] = {}
         self._crew_of: dict[int, tuple[Identity, Crew]] = {}
 
-    def spot(self, identity: Identity, server: Server) -> Spot:
-        """Return what `identity` may do on `server`, one of those of the worlds."""
-        place = self._places[id(server)]
+    def spot(self, identity: Identity, place: Place) -> Spot:
+        """Return what `identity` may do at one of the places."""
         return Spot(identity.name, place, self._crew(identity).at(place))
 
-    def open(self, identity: Identity) -> Iterator[Spot]:
-        """Yield the servers with which `identity` can have a session, in the order of the worlds."""
+    def open(self, identity: Identity, places: Iterable[Place]) -> Iterator[Spot]:
+        """Yield those of the places with which `identity` can have a session, in their order."""
         crew, bot = self._crew(identity), identity.name
         near = crew.candidates
-        for place in self._places.values():
+        for place in places:
             if near is None or place.label_set in near:
                 standing = crew.at(place)
                 if standing.closed is None:
                     yield Spot(bot, place, standing)
+
+    def _located(self, world: World) -> Mapping[str, Place]:
+        found: dict[str, dict[int, Place]] = {}
+        for server in world.servers:
+            place = self._place(server)
+            found.setdefault(server.name, {})[place.label_set] = place
+        return {name: self._together(tuple(sides.values())) for name, sides in found.items()}
+
+    def _together(self, sides: tuple[Place, ...]) -> Place:
+        """Return what is served under one name as one place."""
+        if len(sides) == 1:
+            return sides[0]
+        number = self._label_sets.number(*(side.server.labels for side in sides))
+        return Place(sides[0].server, number, sides[0].bits, sides)
 
     def _place(self, server: Server) -> Place:
         label_set = self._label_sets.number(server.labels)
