@@ -51,6 +51,8 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "provisioner.rbac.patterns.matcher": _PATTERNS,
     "provisioner.rbac.patterns.regex": _PATTERNS,
     "provisioner.planning.plan": ("unit/planning", "golden"),
+    "provisioner.planning.state": ("unit/planning", "golden"),
+    "provisioner.planning.impact": ("unit/planning", "golden"),
     "provisioner.planning.holdings": ("unit/planning", "golden"),
     "provisioner.planning.compare": ("unit/planning", "golden"),
     "provisioner.cluster.resource": ("unit/cluster/test_resource", "unit/planning"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -11,8 +11,9 @@ from provisioner.applying.gate import gate
 from provisioner.change import ClusterInfo, Key, Op, Plan
 from provisioner.checks.worlds import site_world
 from provisioner.cluster.port import Cluster, Scope
-from provisioner.cluster.resource import resource
-from provisioner.planning.impact import Inventory, State, live_world, outcome
+from provisioner.cluster.resource import Resource, resource
+from provisioner.planning.impact import Inventory, live_world
+from provisioner.planning.state import State, outcome, state
 from provisioner.rbac.inquiry import Scene
 from provisioner.workflow import READ, Prepared, look, plan_for
 
@@ -41,18 +42,18 @@ def of_cluster(cluster: Cluster, inventory: Inventory) -> Scene:
     """Return the cluster as it is. Raises WrongVersion before it reads, and ClusterError."""
     info = cluster.info()
     gate(info)
-    live = [resource(body) for body in cluster.read(Scope(READ))]
-    return _live({each.key: each for each in live}, inventory, _named(info))
+    live = state(resource(body) for body in cluster.read(Scope(READ)))
+    return _live(live, inventory, _named(info))
 
 
 def before_and_after(prepared: Prepared, cluster: Cluster) -> tuple[Scene, Scene]:
     """Return the cluster as it is, and as it will be when the site is applied. Raises as planning."""
     seen = look(prepared, cluster, prune=False)
     made = plan_for(prepared, seen, prune=False)
-    known = {each.key: each for each in seen.live}
+    live = state(seen.live)
     tools = prepared.inventory.get
-    before = _live(known, tools, _named(seen.info))
-    after = _live(outcome(known, made.changes), tools, f"after an apply of {made.file}")
+    before = _live(live, tools, _named(seen.info))
+    after = _live(outcome(live, made.changes), tools, f"after an apply of {made.file}")
     lifetimes = dict(_lifetimes(prepared))
     then = replace(after, notes=tuple(_stopped(made)), lifetimes=lifetimes)
     return replace(before, lifetimes=lifetimes), then
@@ -66,16 +67,16 @@ def _lifetimes(prepared: Prepared) -> Iterator[tuple[str, tuple[str, str]]]:
             yield name, (identity.renewal_interval, identity.credential_ttl)
 
 
-def _live(known: State, inventory: Inventory, name: str) -> Scene:
+def _live(live: State, inventory: Inventory, name: str) -> Scene:
     return Scene(
         name,
-        live_world(known, inventory),
-        lacking=dict(_dangling(known)),
+        live_world(live, inventory),
+        lacking=dict(_dangling(live.known)),
         so="does not exist: so it gets no certificate, and may do nothing",
     )
 
 
-def _dangling(known: State) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _dangling(known: Mapping[Key, Resource]) -> Iterator[tuple[str, tuple[str, ...]]]:
     for bot in (each for key, each in known.items() if key.kind == "bot"):
         missing = tuple(role for role in bot.roles if Key("role", role) not in known)
         if missing:

@@ -35,7 +35,7 @@ ROOMS = {
     "doctor": "certificate diagnosis permissions | workstation | machine",
     "importing": "choice entries | insertion summary | importer",
     "machine": "bundle locations sidecar | merge | install",
-    "planning": "compare digests impact inputs lookups reduction tokens | desired holdings plan_format | part | plan | adoption",
+    "planning": "digests inputs lookups reduction state tokens | compare impact | desired holdings plan_format | part | plan | adoption",
     "rbac": "engine | expressions patterns | traits | access | inquiry",
     "rendering": "documents readback | machines | render",
     "schema": "faults | kinds | records | published",

@@ -48,8 +48,16 @@ class _Asked:
 
     def __init__(self, world: World) -> None:
         self.servers = world.servers
+        self._split = frozenset(world.split)
         self._identities = world.identities
         self._checkers: dict[str, Checker] = {}
+
+    def called(self, server: Server) -> str:
+        """Return the name of a server, with its labels where others of them have the name."""
+        if server.name not in self._split:
+            return visible(server.name)
+        labels = ", ".join(f"{key}: {value}" for key, value in sorted(server.labels.items()))
+        return visible(f"{server.name} ({labels or 'no labels'})")
 
     def bots(self, test: AccessTest) -> Iterator[Checker]:
         """Yield the bots that a test selects."""
@@ -96,7 +104,8 @@ def _reasons(test: AccessTest, world: _Asked) -> Iterator[Reason]:
         yield "failed", "no MCP server is selected"
     for checker in bots:
         for server in servers:
-            yield from _on(checker, server, test)
+            who = f"bot {visible(checker.identity.name)} on {world.called(server)}"
+            yield from _on(checker, server, test, who)
 
 
 def _servers(test: AccessTest, world: _Asked) -> Iterator[Server]:
@@ -114,8 +123,7 @@ def _selects(selector: ServerSelector, server: Server) -> bool:
         return False
 
 
-def _on(checker: Checker, server: Server, test: AccessTest) -> Iterator[Reason]:
-    who = f"bot {visible(checker.identity.name)} on {visible(server.name)}"
+def _on(checker: Checker, server: Server, test: AccessTest, who: str) -> Iterator[Reason]:
     for text in test.allow or ():
         yield _labelled(who, _allowed(checker, server, text))
     for text in test.deny or ():

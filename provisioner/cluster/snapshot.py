@@ -183,8 +183,12 @@ class _Checker:
         if kind not in KINDS:
             self._fail(path, f"not one of the kinds {', '.join(KINDS)}")
         self._is(bodies, tuple, path)
+        numbers: dict[str, int] = {}
         for number, body in enumerate(bodies):
             self._document(kind, body, f"{path}[{number}]")
+            first = numbers.setdefault(body["metadata"]["name"], number)
+            if first < number and kind != "app_server":  # each agent has one
+                self._fail(f"{path}[{number}].metadata.name", f"that of {path}[{first}] as well")
 
     def _names(self, names: Plain, path: str) -> None:
         self._is(names, tuple, path)

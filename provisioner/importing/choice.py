@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -12,9 +12,13 @@ from provisioner.change import Key
 from provisioner.cluster.resource import Resource, labels
 from provisioner.errors import Missing
 from provisioner.planning.compare import is_preset, manager
-from provisioner.planning.impact import is_mcp, served_app
+from provisioner.planning.state import State, is_mcp, served_app, state
 
 KINDS: Final = ("role", "app", "bot")
+_SPLIT: Final = (
+    "agents serve it with different labels",
+    "give it the same labels everywhere, or write it into the site by hand",
+)
 _DEMO: Final = "teleport.internal/resource-type"
 
 
@@ -43,17 +47,19 @@ def choose(
     in full is taken although somebody else looks after it. Raises Missing for a name in full that
     nothing has.
     """
-    known = {each.key: each for each in live}
+    there = state(live)
     named = frozenset(wish for wish in wishes if "*" not in wish.name)
-    _require_live(named, known)
+    _require_live(named, there)
     chosen: list[Resource] = []
     left: list[Left] = []
     others = 0
-    for key, each in sorted(_candidates(known)):
+    for key, each in sorted(_candidates(there)):
         if not _is_wanted(key, wishes):
             continue
         if key.kind == "app" and not is_mcp(served_app(each)) and key not in named:
             others += 1
+        elif each.key.kind == "app_server" and len(there.served[key.name]) > 1:
+            left.append(Left(key, *_SPLIT))
         elif why := _why_not(key, each, site, present, is_named=key in named):
             left.append(Left(key, *why))
         else:
@@ -61,13 +67,14 @@ def choose(
     return Choice(tuple(chosen), tuple(left), others)
 
 
-def _candidates(known: Mapping[Key, Resource]) -> Iterator[tuple[Key, Resource]]:
+def _candidates(there: State) -> Iterator[tuple[Key, Resource]]:
     """Yield what can be in a site by what it is called there: an app that only an agent has is an app."""
-    for key, each in known.items():
+    for key, each in there.known.items():
         if key.kind in KINDS:
             yield key, each
-        elif key.kind == "app_server" and Key("app", key.name) not in known:
-            yield Key("app", key.name), each
+    for name, agents in there.served.items():
+        if (key := Key("app", name)) not in there.known:
+            yield key, next((a for a in agents if is_mcp(served_app(a))), agents[0])
 
 
 def _is_wanted(key: Key, wishes: Collection[Key]) -> bool:
@@ -76,9 +83,10 @@ def _is_wanted(key: Key, wishes: Collection[Key]) -> bool:
     )
 
 
-def _require_live(named: Iterable[Key], known: Mapping[Key, Resource]) -> None:
+def _require_live(named: Iterable[Key], there: State) -> None:
+    known = there.known
     for key in sorted(named):
-        if key in known or (key.kind == "app" and Key("app_server", key.name) in known):
+        if key in known or (key.kind == "app" and key.name in there.served):
             continue
         bot = key.name.removeprefix("bot-")
         generated = key.kind == "role" and bot != key.name and Key("bot", bot) in known

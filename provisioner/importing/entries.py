@@ -14,7 +14,7 @@ from provisioner.cluster.kinds import PROTECTED_LABEL
 from provisioner.cluster.references import is_concealed
 from provisioner.cluster.resource import Resource, labels
 from provisioner.errors import ProvisionError
-from provisioner.planning.impact import served_app
+from provisioner.planning.state import served_app
 from provisioner.site.raw import WORDS
 from provisioner.text import units
 from provisioner.values import Plain, is_mapping, thaw

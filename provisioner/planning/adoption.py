@@ -22,14 +22,13 @@ from provisioner.cluster.teleport import writable
 from provisioner.errors import Missing
 from provisioner.planning.compare import compare, differences, manager
 from provisioner.planning.desired import Desired
-from provisioner.planning.impact import outcome
 from provisioner.planning.plan import finished, frame, require_whole
+from provisioner.planning.state import State, outcome, state
 from provisioner.planning.tokens import allowed
 from provisioner.values import Body, freeze
 
 _SHOWN: Final = 5
 _IN_THE_SITE: Final = "write it into the site first"
-_State = Mapping[Key, Resource]
 
 
 def adoption(
@@ -41,10 +40,11 @@ def adoption(
     Raises Missing for a name that is not live, and WrongVersion for a copy that was downgraded for
     an older tctl.
     """
-    known = {each.key: each for each in live}
+    before = state(live)
+    known = before.known
     wanted = {each.key: each for each in desired.resources}
     keys = wish.keys or tuple(key for key in sorted(wanted) if _is_meant(known.get(key), wish))
-    _require_live(keys, known)
+    _require_live(keys, before)
     require_whole(keys, known)
     tokens = [key for key in keys if key.kind == "token"]
     found: list[Change] = []
@@ -52,12 +52,12 @@ def adoption(
         if key.kind != "token":
             found += _adopted(key, wanted.get(key), known, desired.site, wish)
     # Whether a token may be ours hangs on its bot, which may have become so.
-    after = outcome(known, [change for change in found if change.op is Op.ADOPT])
+    after = outcome(before, [change for change in found if change.op is Op.ADOPT])
     for key in tokens:
-        found += _adopted(key, wanted.get(key), after, desired.site, wish)
+        found += _adopted(key, wanted.get(key), after.known, desired.site, wish)
     bare = replace(desired, tests=(), external_roles={}, servers={}, exceptions={})
     begun = replace(frame(desired, cluster), adoption=wish)
-    return replace(finished(begun, bare, known, found), unchanged=len(keys) - len(found))
+    return replace(finished(begun, bare, before, found), unchanged=len(keys) - len(found))
 
 
 def _is_meant(live: Resource | None, wish: Adoption) -> bool:
@@ -65,20 +65,20 @@ def _is_meant(live: Resource | None, wish: Adoption) -> bool:
     return live is not None and live.owner == wish.from_site
 
 
-def _require_live(keys: Iterable[Key], known: _State) -> None:
+def _require_live(keys: Iterable[Key], live: State) -> None:
     for key in keys:
-        if key in known:
+        if key in live.known:
             continue
-        if Key("app_server", key.name) in known and key.kind == "app":
+        if key.kind == "app" and key.name in live.served:
             reason = "it stands in its agent's own configuration, and is no resource of the cluster"
             raise Missing(f"{key} cannot be adopted: {reason}", hint="leave `app:` out of the site")
         bot = key.name.removeprefix("bot-")
-        hint = f"it goes with bot/{bot}" if Key("bot", bot) in known else "`apply` creates it"
+        hint = f"it goes with bot/{bot}" if Key("bot", bot) in live.known else "`apply` creates it"
         raise Missing(f"{key} cannot be adopted: it is not in the cluster", hint=hint)
 
 
 def _adopted(
-    key: Key, wanted: Resource | None, known: _State, site: str, wish: Adoption
+    key: Key, wanted: Resource | None, known: Mapping[Key, Resource], site: str, wish: Adoption
 ) -> Iterator[Change]:
     """Yield the adoption of one live resource, or the note why not; nothing if it is ours."""
     live = known[key]

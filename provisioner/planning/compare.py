@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from provisioner.change import Cause, Change, Field, Op
 from provisioner.cluster.kinds import APPLIED_LABEL, KINDS, Path, is_set
 from provisioner.cluster.references import trusted
-from provisioner.cluster.resource import Resource, applied_hash, equal, labels, without_labels
+from provisioner.cluster.resource import Resource, applied_hash, equal, without_labels
+from provisioner.planning.state import ORIGIN_LABEL, is_dynamic, served_app
 from provisioner.values import EMPTY, Body, Plain, freeze
 
 _PRESET: Final = "teleport.internal/resource-type"
-_ORIGIN: Final = "teleport.dev/origin"
 _NAMED_ORIGINS: Final[Mapping[str, str]] = {
     "kubernetes": "Teleport's Kubernetes operator manages it",
     "config-file": "it comes from an agent's configuration file",
@@ -38,14 +38,13 @@ def create(wanted: Resource) -> Change:
     )
 
 
-def served(wanted: Resource, server: Resource) -> Change | None:
+def served(wanted: Resource, agents: Iterable[Resource]) -> Change | None:
     """Return the conflict of a new app with what an agent serves by its name, if it is another app.
 
     Two apps of one name would both be matched by roles, each by labels of its own. What is served
     dynamically was registered; it can be seen for a while after it is deleted.
     """
-    app = server.body.get("spec", {}).get("app") or EMPTY
-    if labels(app).get(_ORIGIN) == "dynamic":
+    if all(is_dynamic(served_app(agent)) for agent in agents):
         return None
     return Change(
         Op.CONFLICT,
@@ -112,7 +111,7 @@ def manager(live: Resource) -> str:
     """Return who looks after a live resource, as far as its labels tell, or nothing."""
     if is_preset(live):
         return "it is a preset of Teleport itself"
-    if said := _NAMED_ORIGINS.get(live.labels.get(_ORIGIN, "")):
+    if said := _NAMED_ORIGINS.get(live.labels.get(ORIGIN_LABEL, "")):
         return said
     managers = (live.labels.get(label, "").lower() for label in _MANAGED_BY)
     return "Terraform manages it" if any("terraform" in each for each in managers) else ""

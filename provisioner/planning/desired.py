@@ -12,16 +12,18 @@ from provisioner.checks.rules import Rule
 from provisioner.checks.rules.elsewhere import (
     EXTERNAL_ROLE,
     OTHER_LABELS,
+    SPLIT,
     UNPINNED,
     UNSERVED,
 )
 from provisioner.cluster.resource import Resource, equal, labels
 from provisioner.errors import Place, Problem
-from provisioner.planning.impact import live_servers, served_app
+from provisioner.planning.impact import live_servers
+from provisioner.planning.state import State, is_mcp
 from provisioner.rbac.access import Server
 from provisioner.site.wording import dotted
 from provisioner.text.source import Step
-from provisioner.values import EMPTY
+from provisioner.values import EMPTY, Body
 
 
 class Declared(Struct, frozen=True):
@@ -59,11 +61,11 @@ class Desired(Struct, frozen=True):
 
 
 def unmet(
-    desired: Desired, known: Mapping[Key, Resource], found: Iterable[Change]
+    desired: Desired, before: State, after: State, found: Iterable[Change]
 ) -> Iterator[Problem]:
     """Yield what the site takes for granted and the cluster does not have, after `found` is done."""
     for index, (name, at) in enumerate(desired.external_roles.items()):
-        if Key("role", name) not in known:
+        if Key("role", name) not in before.known:
             yield _problem(
                 EXTERNAL_ROLE,
                 ("external_roles", index),
@@ -71,7 +73,8 @@ def unmet(
                 "create it, or take it from the bots that name it",
                 at,
             )
-    yield from _unpinned(desired, live_servers(known, desired.tools.get))
+    yield from _unpinned(desired, live_servers(before, desired.tools.get))
+    served = dict(before.apps())
     fate = {change.key.name: change.op for change in found if change.key.kind == "app"}
     for name, server in desired.servers.items():
         if fate.get(name) is Op.DELETE:
@@ -83,7 +86,8 @@ def unmet(
                 server.at,
             )
         elif fate.get(name) not in (Op.CREATE, Op.UPDATE):
-            yield from _unserved(name, server, known)
+            yield from _unserved(name, server, served.get(name, ()))
+    yield from _split(desired, after)
 
 
 def _unpinned(desired: Desired, servers: Iterable[Server]) -> Iterator[Problem]:
@@ -101,9 +105,9 @@ def _unpinned(desired: Desired, servers: Iterable[Server]) -> Iterator[Problem]:
                 )
 
 
-def _unserved(name: str, server: Declared, known: Mapping[Key, Resource]) -> Iterator[Problem]:
-    live = known.get(Key("app_server", name)) or known.get(Key("app", name))
-    if live is None:
+def _unserved(name: str, server: Declared, apps: Iterable[Body]) -> Iterator[Problem]:
+    live = {_listed(_told(app)): _told(app) for app in apps}
+    if not live:
         yield _problem(
             UNSERVED,
             ("mcp_servers", name),
@@ -111,20 +115,41 @@ def _unserved(name: str, server: Declared, known: Mapping[Key, Resource]) -> Ite
             "start an app_service that serves it, or let the site register it with `app:`",
             server.at,
         )
-        return
-    found = {key: value for key, value in labels(served_app(live)).items() if not _is_own(key)}
-    if server.labels is not None and not equal(found, server.labels):
+    for listed, found in live.items():
+        if server.labels is None or equal(found, server.labels):
+            continue
         yield _problem(
             OTHER_LABELS,
             ("mcp_servers", name),
-            f"MCP server `{name}` is live with other labels: {_listed(found)}",
+            f"MCP server `{name}` is live with other labels: {listed}",
             "write these labels in the site: roles match what is live",
             server.at,
         )
 
 
+def _split(desired: Desired, after: State) -> Iterator[Problem]:
+    """Yield the MCP servers of the site that are served with different labels."""
+    apps = {each.key.name: each.at for each in desired.resources if each.key.kind == "app"}
+    places = {**apps, **{name: server.at for name, server in desired.servers.items()}}
+    for name, found in after.apps():
+        told = dict.fromkeys(_listed(_told(app)) for app in found if is_mcp(app))
+        if name in places and len(told) > 1:
+            yield _problem(
+                SPLIT,
+                ("mcp_servers", name),
+                f"MCP server `{name}` is served with different labels: {'; or '.join(told)}",
+                "give it the same labels everywhere: until then, which of them counts is chance",
+                places[name],
+            )
+
+
+def _told(app: Body) -> Mapping[str, str]:
+    """Return the labels of an app without those that nobody writes in a site."""
+    return {key: value for key, value in labels(app).items() if not _is_own(key)}
+
+
 def _problem(
-    rule: Rule[object], path: tuple[Step, ...], message: str, hint: str, at: Place
+    rule: Rule[object], path: tuple[Step, ...], message: str, hint: str, at: Place | None
 ) -> Problem:
     return Problem(rule.code, rule.severity, message, hint, at, entry=dotted(path))
 

@@ -5,12 +5,13 @@ Roles and bots of others are in both worlds, so whatever a change does to them i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from provisioner.change import Access, AccessRow, Change, Key, Op
-from provisioner.cluster.resource import Resource, labels, resource
+from provisioner.change import Access, AccessRow
+from provisioner.cluster.resource import Resource, labels
+from provisioner.planning.state import State, is_mcp
 from provisioner.rbac.access import (
     Difference,
     Identity,
@@ -20,20 +21,9 @@ from provisioner.rbac.access import (
     World,
     difference,
 )
-from provisioner.values import EMPTY, Body, Plain
 
 Inventory = Callable[[str], tuple[str, ...] | None]
 """Gives the tools of an MCP server by its name, None where not all of them are known."""
-
-State = Mapping[Key, Resource]
-
-
-def outcome(known: State, changes: Iterable[Change]) -> State:
-    """Return the live state as it will be when `changes` are made."""
-    after = dict(known)
-    for change in changes:
-        _make(change, after)
-    return after
 
 
 def impact(before: State, after: State, inventory: Inventory) -> Access:
@@ -57,23 +47,28 @@ def as_access(found: Difference) -> Access:
     )
 
 
-def live_world(known: State, inventory: Inventory) -> World:
+def live_world(live: State, inventory: Inventory) -> World:
     """Return who there is on a cluster, and which MCP servers.
 
     A bot that names a role which does not exist holds none: tbot asks for all of them at once, and
     is refused.
     """
-    return World(tuple(_identities(known)), live_servers(known, inventory))
+    return World(tuple(_identities(live)), live_servers(live, inventory))
 
 
-def live_servers(known: State, inventory: Inventory) -> tuple[Server, ...]:
+def live_servers(live: State, inventory: Inventory) -> tuple[Server, ...]:
     """Return the MCP servers that there are on a cluster, in the order of their names."""
-    return tuple(_servers(known, inventory, mcp=True))
+    return tuple(
+        Server(name, labels(app), inventory(name))
+        for name, apps in live.apps()
+        for app in apps
+        if is_mcp(app)
+    )
 
 
-def _identities(known: State) -> Iterator[Identity]:
-    roles = {key.name: found.body for key, found in known.items() if key.kind == "role"}
-    for key, bot in known.items():
+def _identities(live: State) -> Iterator[Identity]:
+    roles = {key.name: found.body for key, found in live.known.items() if key.kind == "role"}
+    for key, bot in live.known.items():
         if key.kind == "bot":
             held = bot.roles if all(role in roles for role in bot.roles) else ()
             yield Identity(key.name, tuple(roles[role] for role in held), _traits(bot))
@@ -84,53 +79,19 @@ def _traits(bot: Resource) -> Mapping[str, tuple[str, ...]]:
     return traits
 
 
-def _servers(known: State, inventory: Inventory, *, mcp: bool) -> Iterator[Server]:
-    found: dict[str, Body] = {}
-    for kind in ("app", "app_server"):  # what an agent serves is what roles are matched against
-        for key, live in known.items():
-            if key.kind == kind:
-                found[key.name] = served_app(live)
-    for name, app in sorted(found.items()):
-        if is_mcp(app) is mcp:
-            yield Server(name, labels(app), inventory(name) if mcp else None, mcp)
-
-
-def served_app(live: Resource) -> Body:
-    """Return the app itself: an `app_server` wraps the one that its agent serves."""
-    if live.key.kind != "app_server":
-        return live.body
-    app: Body = (live.body.get("spec") or EMPTY).get("app") or EMPTY
-    return app
-
-
-def is_mcp(app: Body) -> bool:
-    """Whether an app is an MCP server."""
-    spec: Mapping[str, Plain] = app.get("spec") or {}
-    return bool(spec.get("mcp")) or str(spec.get("uri", "")).startswith("mcp+")
-
-
-def _make(change: Change, state: dict[Key, Resource]) -> None:
-    """Do to `state` what the cluster will do."""
-    if change.op is Op.DELETE:
-        state.pop(change.key, None)
-        state.pop(Key("app_server", change.key.name), None) if change.key.kind == "app" else None
-        return
-    body = change.write or change.after
-    state[change.key] = resource(body)
-    served = Key("app_server", change.key.name)
-    if change.key.kind == "app" and served in state:
-        wrapper = state[served].body
-        state[served] = resource({**wrapper, "spec": {**wrapper["spec"], "app": body}})
-
-
 def _newly_reached(before: State, after: State) -> Iterator[tuple[str, str]]:
     """Yield (bot, app) for every app that is no MCP server and that a bot reaches only afterwards."""
     old, new = (World(tuple(_identities(state)), _apps(state)) for state in (before, after))
     yield from ((row.bot, row.server) for row in difference(old, new).gained)
 
 
-def _apps(state: State) -> tuple[Server, ...]:
-    return tuple(_servers(state, lambda _name: (), mcp=False))
+def _apps(live: State) -> tuple[Server, ...]:
+    return tuple(
+        Server(name, labels(app), (), is_mcp=False)
+        for name, apps in live.apps()
+        for app in apps
+        if not is_mcp(app)
+    )
 
 
 def _row(row: Row, *, gained: bool) -> AccessRow:

@@ -34,8 +34,9 @@ from provisioner.planning.holdings import (
     roles_of,
     still_held,
 )
-from provisioner.planning.impact import impact, live_world, outcome
+from provisioner.planning.impact import impact, live_world
 from provisioner.planning.part import part, require_known
+from provisioner.planning.state import State, outcome, state
 from provisioner.planning.tokens import allowed
 from provisioner.values import sha256
 
@@ -57,11 +58,12 @@ def plan(
     Raises WrongVersion when the cluster serves a downgraded copy of something we manage: writing
     that back would lose what the copy does not show; and Missing for a name that nothing has.
     """
-    known = {resource.key: resource for resource in live}
+    before = state(live)
+    known = before.known
     wanted = {resource.key: resource for resource in desired.resources}
     require_whole(wanted, known)
     found = [
-        *_of_the_site(wanted, known, desired.site),
+        *_of_the_site(wanted, before, desired.site),
         *_no_longer_in_the_site(wanted, known, desired, prune=prune),
         *_of_others(wanted, known, desired, prune=prune),
     ]
@@ -70,7 +72,7 @@ def plan(
         whole, found = found, part(found, only)
         desired = _without_later_servers(desired, whole)
     found = _with_consequences(found, known)
-    return finished(frame(desired, cluster, prune=prune, only=only), desired, known, found)
+    return finished(frame(desired, cluster, prune=prune, only=only), desired, before, found)
 
 
 def _without_later_servers(desired: Desired, whole: Iterable[Change]) -> Desired:
@@ -92,24 +94,22 @@ def frame(
     )
 
 
-def finished(
-    begun: Plan, desired: Desired, known: Mapping[Key, Resource], found: Iterable[Change]
-) -> Plan:
+def finished(begun: Plan, desired: Desired, before: State, found: Iterable[Change]) -> Plan:
     """Return a plan with the changes and notes `found`, in order, and what they do to access."""
     lines = tuple(found)
     changes = tuple(sorted((c for c in lines if not c.op.is_note), key=_position))
-    after = outcome(known, changes)
+    after = outcome(before, changes)
     made = replace(
         begun,
         changes=changes,
         notes=tuple(sorted((c for c in lines if c.op.is_note), key=_note_position)),
-        problems=tuple(unmet(desired, known, lines)),
+        problems=tuple(unmet(desired, before, after, lines)),
         unchanged=_unchanged(desired, lines, begun.only),
-        access=impact(known, after, desired.tools.get) if changes else Access(),
-        tests=_tested(desired, known, after),
-        owned=_owned(desired, known),
+        access=impact(before, after, desired.tools.get) if changes else Access(),
+        tests=_tested(desired, before, after),
+        owned=_owned(desired, before.known),
     )
-    return replace(made, digest=f"{_sides(desired, known)}-{approval(made)}")
+    return replace(made, digest=f"{_sides(desired, before.known)}-{approval(made)}")
 
 
 def require_whole(keys: Iterable[Key], known: Mapping[Key, Resource]) -> None:
@@ -144,20 +144,18 @@ def _owned(desired: Desired, known: Mapping[Key, Resource]) -> int:
     return sum(key.kind in desired.kinds for key in ours)
 
 
-def _of_the_site(
-    wanted: Mapping[Key, Resource], known: Mapping[Key, Resource], site: str
-) -> Iterator[Change]:
+def _of_the_site(wanted: Mapping[Key, Resource], before: State, site: str) -> Iterator[Change]:
     for key, resource in wanted.items():
-        live = known.get(key)
+        live = before.known.get(key)
         if live is not None and (key.kind != "bot" or live.owner == site):
             change = compare(resource, live, site)
         elif live is None:
-            server = known.get(Key("app_server", key.name)) if key.kind == "app" else None
-            change = (served(resource, server) if server else None) or create(resource)
+            agents = before.served.get(key.name, ()) if key.kind == "app" else ()
+            change = served(resource, agents) or create(resource)
         else:
             continue  # a bot of somebody else: of those only the roles are applied
         if change is not None:
-            yield allowed(change, known, site) if key.kind == "token" else change
+            yield allowed(change, before.known, site) if key.kind == "token" else change
 
 
 def _no_longer_in_the_site(
@@ -214,12 +212,10 @@ def _note_position(note: Change) -> tuple[int, str, str]:
     return list(Op).index(note.op), note.key.kind, note.key.name
 
 
-def _tested(
-    desired: Desired, known: Mapping[Key, Resource], after: Mapping[Key, Resource]
-) -> tuple[TestResult, ...]:
+def _tested(desired: Desired, before: State, after: State) -> tuple[TestResult, ...]:
     if not desired.tests:
         return ()
-    old, new = (live_world(state, desired.tools.get) for state in (known, after))
+    old, new = (live_world(live, desired.tools.get) for live in (before, after))
     return results(desired.tests, new, old)
 
 

@@ -13,7 +13,7 @@ def domain(scene: Scene) -> str:
     return ", ".join(
         (
             plural(len(scene.world.identities), "bot"),
-            plural(len(scene.world.servers), "MCP server"),
+            plural(len(scene.world.names), "MCP server"),
             plural(scene.known_tools, "known tool"),
         )
     )
@@ -21,11 +21,16 @@ def domain(scene: Scene) -> str:
 
 def remarks(scene: Scene) -> Iterator[str]:
     """Yield what a reader has to know besides, each a sentence of visible text."""
-    unknown = [server.name for server in scene.world.servers if server.tools is None]
+    unknown = dict.fromkeys(each.name for each in scene.world.servers if each.tools is None)
     if unknown:
         yield (
             f"The tools of {visible(', '.join(unknown))} are not known: what stands there are the "
             "patterns of roles."
+        )
+    if scene.world.split:
+        yield (
+            f"Agents serve {visible(', '.join(scene.world.split))} with different labels, and which of "
+            "them answers is chance: what stands there is what any of them lets through."
         )
     yield from map(visible, scene.remarks)
 

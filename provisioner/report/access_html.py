@@ -7,9 +7,9 @@ nothing else, so that no text in the data could ever run.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Final, TypeVar
+from typing import Final
 
 from provisioner.change import Access
 from provisioner.rbac.access import Identity, Server
@@ -31,13 +31,11 @@ _OF_TOOLS: Final = ("teleport.dev/", "teleport.internal/", "provisioner/")
 Spots = Mapping[tuple[str, str], tuple[Iterable[str], ...]]
 """By bot and server: what the bot may call there; or else what it gains, and what it loses."""
 
-Named = TypeVar("Named", Identity, Server)
-
 
 def matrix(scene: Scene, templates: Templates) -> str:
     """Return the page of a scene. Raises SiteError where a template of the user's own fails."""
     found = {(each.bot, each.server): (tuple(items(each)),) for each in cells(scene.world)}
-    data = _data(scene.world.identities, scene.world.servers, found)
+    data = _data(scene.world.identities, _by_name(scene.world.servers), found)
     return _page(scene.name, scene, f"{domain(scene)}.", {"difference": False, **data}, templates)
 
 
@@ -51,7 +49,7 @@ def difference(access: Access, before: Scene, after: Scene, templates: Templates
     number = sum(row.gained for row in shown)
     data = _data(
         _united(after.world.identities, before.world.identities),
-        _united(after.world.servers, before.world.servers),
+        {**_by_name(before.world.servers), **_by_name(after.world.servers)},
         found,
     )
     title = f"{before.name} {after.name}"
@@ -59,8 +57,8 @@ def difference(access: Access, before: Scene, after: Scene, templates: Templates
     return _page(title, after, summary, {"difference": True, **data}, templates)
 
 
-def _united(first: Iterable[Named], second: Iterable[Named]) -> tuple[Named, ...]:
-    return tuple({each.name: each for each in chain(second, first)}.values())
+def _united(first: Iterable[Identity], second: Iterable[Identity]) -> Iterable[Identity]:
+    return {each.name: each for each in chain(second, first)}.values()
 
 
 def _page(
@@ -79,24 +77,34 @@ def _page(
     )
 
 
-def _data(bots: Iterable[Identity], servers: Iterable[Server], found: Spots) -> dict[str, Plain]:
+def _by_name(servers: Iterable[Server]) -> dict[str, list[Server]]:
+    found: dict[str, list[Server]] = defaultdict(list)
+    for server in servers:
+        found[server.name].append(server)
+    return found
+
+
+def _data(
+    bots: Iterable[Identity], servers: Mapping[str, list[Server]], found: Spots
+) -> dict[str, Plain]:
     """Return what the script reads, each text once: a cell is a number of a set of tools.
 
     A line is `SERVER:SET`, or `SERVER:GAINED:LOST`, for each server of a bot; a set is a
     hexadecimal number whose lowest bit is the server's first tool.
     """
-    listed = tuple(servers)
-    tools = {server.name: dict.fromkeys(map(visible, server.tools or ())) for server in listed}
+    tools = {
+        name: dict.fromkeys(map(visible, sides[0].tools or ())) for name, sides in servers.items()
+    }
     for (_, server), parts in found.items():
         tools[server].update(dict.fromkeys(name for part in parts for name in part))
     sets = _Sets(tools)
     lines: dict[str, list[str]] = defaultdict(list)
-    numbers = {server.name: number for number, server in enumerate(listed)}
+    numbers = {name: number for number, name in enumerate(servers)}
     for (bot, server), parts in found.items():
         words = (numbers[server], *(sets.number(server, part) for part in parts))
         lines[bot].append(":".join(map(str, words)))
     return {
-        "servers": [_server(server, tools[server.name]) for server in listed],
+        "servers": [_server(sides, tools[name]) for name, sides in servers.items()],
         "bots": [_bot(identity, lines[identity.name]) for identity in bots],
         "sets": sets.listed,
     }
@@ -124,18 +132,22 @@ class _Sets:
         return [f"{mask:x}" for mask in self._numbers]
 
 
-def _server(server: Server, tools: Iterable[str]) -> dict[str, Plain]:
+def _server(sides: Sequence[Server], tools: Iterable[str]) -> dict[str, Plain]:
+    return {
+        "name": visible(sides[0].name),
+        "labels": visible("; or ".join(dict.fromkeys(map(_labels, sides)))),
+        "known": sides[0].tools is not None,
+        "tools": list(tools),
+    }
+
+
+def _labels(server: Server) -> str:
     labels = (
         f"{key}: {value}"
         for key, value in sorted(server.labels.items())
         if not key.startswith(_OF_TOOLS)
     )
-    return {
-        "name": visible(server.name),
-        "labels": visible(", ".join(labels)),
-        "known": server.tools is not None,
-        "tools": list(tools),
-    }
+    return ", ".join(labels)
 
 
 def _bot(identity: Identity, line: Iterable[str]) -> dict[str, Plain]:

@@ -37,7 +37,7 @@ def difference(access: Access, before: Scene, after: Scene, paint: Paint) -> str
 
 
 def _table(scene: Scene, found: Found) -> list[str]:
-    names = [server.name for server in scene.world.servers]
+    names = scene.world.names
     lines = [["", *map(visible, names)]]
     for identity in scene.world.identities:
         by_server = {cell.server: cell for cell in found.get(identity.name, ())}
@@ -50,7 +50,7 @@ def _short(cell: Cell | None) -> str:
 
 
 def _blocks(scene: Scene, found: Found, paint: Paint, columns: int) -> Iterator[str]:
-    names = [visible(server.name) for server in scene.world.servers]
+    names = [visible(name) for name in scene.world.names]
     first = max(map(width, names), default=0)
     for number, identity in enumerate(scene.world.identities):
         yield from [""] * bool(number)

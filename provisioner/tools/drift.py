@@ -84,17 +84,16 @@ class _Granted:
     """Who may call what on one server."""
 
     def __init__(self, server: str, world: World | None) -> None:
-        servers = world.servers if world else ()
-        self._server = next((each for each in servers if each.name == server), None)
+        self._sides = [each for each in (world.servers if world else ()) if each.name == server]
         self._bots = [Checker(identity) for identity in world.identities] if world else []
 
     def of(self, tool: str) -> tuple[Grant, ...] | None:
         """Return every role and pattern that grants a tool, and to whom."""
-        if self._server is None:
+        if not self._sides:
             return None
         found: dict[tuple[str, str], list[str]] = defaultdict(list)
         for bot in self._bots:
-            decision = bot.decide(self._server, tool)
-            if decision.allowed:
+            decisions = (bot.decide(side, tool) for side in self._sides)
+            if decision := next((each for each in decisions if each.allowed), None):
                 found[decision.role, decision.pattern].append(bot.identity.name)
         return tuple(Grant(*by, tuple(sorted(bots))) for by, bots in sorted(found.items()))

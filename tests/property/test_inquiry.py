@@ -8,7 +8,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -153,6 +153,7 @@ def test_a_narrowed_difference_is_a_part_of_the_whole(
     pair: tuple[World, World], bot: str, server: str
 ) -> None:
     """To ask about one bot and one server gives the rows about them, and no others."""
+    assume(any(server in world.names for world in pair))
     whole = difference(*pair)
     scenes = narrowed(Question((bot,), (server,)), *(Scene("x", world) for world in pair))
     part = difference(scenes[0].world, scenes[1].world)

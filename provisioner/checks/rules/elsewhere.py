@@ -38,6 +38,9 @@ UNCOMPARED: Final[Rule[object]] = Rule(
 UNWRITABLE: Final[Rule[object]] = Rule(
     "PV206", "warning", "value that cannot be written from here", _elsewhere
 )
+SPLIT: Final[Rule[object]] = Rule(
+    "PV207", "warning", "MCP server served with different labels", _elsewhere
+)
 FAILED: Final[Rule[object]] = Rule(
     "PV300",
     "error",
@@ -57,6 +60,7 @@ RULES: Final = (
     UNPINNED,
     UNCOMPARED,
     UNWRITABLE,
+    SPLIT,
     FAILED,
     UNDECIDED,
 )

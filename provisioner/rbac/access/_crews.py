@@ -155,7 +155,7 @@ class Standings:
     """What some roles say to all that is served under one name with different labels.
 
     Which agent answers is chance, so whatever one of them lets through may be called. Source:
-    Teleport lib/web/app/match.go, which picks among the servers of a name.
+    Teleport lib/web/app/session.go, which shuffles the servers of a name.
     """
 
     def __init__(self, sides: Iterable[Standing]) -> None:

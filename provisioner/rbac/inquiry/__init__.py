@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provisioner.rbac.inquiry._base import Question, Scene, identity_in, narrowed, server_in
+from provisioner.rbac.inquiry._base import Question, Scene, identity_in, narrowed, servers_in
 from provisioner.rbac.inquiry._session import Session
 from provisioner.rbac.inquiry.cells import Cell, cells
 from provisioner.rbac.inquiry.explain import Explanation, Opinion, explain
@@ -18,5 +18,5 @@ __all__ = [
     "explain",
     "identity_in",
     "narrowed",
-    "server_in",
+    "servers_in",
 ]

@@ -124,9 +124,9 @@ def identity_in(scene: Scene, name: str) -> Identity | None:
     return next((each for each in scene.world.identities if each.name == name), None)
 
 
-def server_in(scene: Scene, name: str) -> Server | None:
-    """Return an MCP server of the scene by its name, if it is there."""
-    return next((each for each in scene.world.servers if each.name == name), None)
+def servers_in(scene: Scene, name: str) -> tuple[Server, ...]:
+    """Return what is served by a name in the scene: one, or one for each set of labels; or nothing."""
+    return tuple(each for each in scene.world.servers if each.name == name)
 
 
 def mapped(items: Sequence[tuple[str, str]]) -> str:

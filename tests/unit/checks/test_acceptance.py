@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from provisioner.change import TestResult as Result
 from provisioner.checks.acceptance import Test as Claim
@@ -53,6 +54,20 @@ def test_what_becomes_of_a_claim(says: dict[str, Any], state: str) -> None:
     result = judged(says, world(CI))
     assert result.state == state
     assert bool(result.reasons) is (state != "passed")
+
+
+def test_each_set_of_labels_is_asked() -> None:
+    """Where agents serve one name differently, a claim has to hold at each, and says where it fails."""
+    sides = (replace(FILES, labels={"env": "dev"}), replace(FILES, labels={"env": "x", "a": "b"}))
+    after = world(CI, servers=sides)
+    assert judged({"bot": "ci", "server": "files", "deny": ["delete_*"]}, after).state == "passed"
+    failed = judged({"bot": "ci", "server": "files", "allow": ["read_file"]}, after)
+    assert failed.reasons == (
+        "bot ci on files (a: b, env: x): read_file is not allowed: no role reaches the server",
+    )
+    bare = world(CI, servers=(sides[0], replace(FILES, labels={})))
+    (reason,) = judged({"bot": "ci", "server": "files", "connect": True}, bare).reasons
+    assert reason.startswith("bot ci on files (no labels): ")
 
 
 def test_everybody_is_every_bot() -> None:

@@ -186,3 +186,20 @@ def test_a_broken_site_is_told(run: Run, tmp_path: Path) -> None:
     ran = run("access", "matrix")
     assert (ran.code, ran.out) == (1, "")
     assert "PV040" in ran.err
+
+
+def test_explain_where_agents_differ(run: Run, tmp_path: Path) -> None:
+    """Of several sets of labels under one name, the one that lets the call through is explained."""
+    inner = LIVE["documents"]["app"][0]  # type: ignore[index]
+    agents = [
+        {"kind": "app_server", "version": "v3", "metadata": {"name": "files"},
+         "spec": {"app": {**inner, "metadata": {"name": "files", "labels": {"env": env}}}}}
+        for env in ("other", "dev")
+    ]  # fmt: skip
+    for some in (agents, agents[::-1]):
+        documents = {**LIVE["documents"], "app": [], "app_server": some}  # type: ignore[dict-item]
+        (tmp_path / "live.json").write_text(json.dumps({**LIVE, "documents": documents}))
+        ran = run("access", "explain", "ci", "files", "drop_file", *ON_LIVE)
+        assert "bot ci may call drop_file on files" in ran.out
+        assert "labels       match env: dev" in ran.out
+        assert "Agents serve files with different labels" in ran.out

@@ -179,6 +179,7 @@ def test_generated_roles_are_not_shown() -> None:
         (with_role(metadata={"name": "r", "expires": "x"}), '$.documents.role[0]: parsing time "x"'),
         (with_role(spec=[]), "$.documents.role[0].spec: expected an object"),
         (with_role(spec={"allow": {"mcp": {"tools": "x"}}}), "$.documents.role[0]: json: cannot unmarshal string"),
+        (snapshot(documents={"bot": [BOT, {**BOT, "spec": {"roles": ["x"]}}]}), "$.documents.bot[1].metadata.name: that of $.documents.bot[0] as well"),
         (snapshot(documents={"bot": [{**BOT, "spec": {"roles": [1]}}]}), "$.documents.bot[0]: proto:"),
         (snapshot(documents={"app_server": [{"kind": "app_server", "version": "v3", "metadata": {"name": "a"}, "spec": {"app": 1}}]}), "$.documents.app_server[0]: json: cannot unmarshal number"),
     ],

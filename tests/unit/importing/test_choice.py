@@ -101,6 +101,20 @@ def test_what_agents_serve_by_themselves() -> None:
     assert (list(reasons(choice)), choice.other_apps) == (["app/demo"], 1)
 
 
+def test_what_agents_serve_with_different_labels() -> None:
+    """Nobody can say which labels the site should have: it is left, even where it is named."""
+    found = (
+        server("static", {"env": "dev"}, mcp={"command": "x"}),
+        server("static", {"env": "prod"}, mcp={"command": "x"}),
+        server("alike", {"env": "dev"}, mcp={"command": "x"}),
+        server("alike", {"env": "dev"}, mcp={"command": "y"}),
+    )
+    choice = choose(found, (), "acme", ())
+    assert named(choice.chosen) == ["app_server/alike"]
+    assert reasons(choice) == {"app/static": "agents serve it with different labels"}
+    assert not choose(found, (Key("app", "static"),), "acme", ()).chosen
+
+
 def test_marks_of_others() -> None:
     """Whose label something carries decides before who made it."""
     both = (resource(role("a", labels={**OPERATOR, **OTHER})),)

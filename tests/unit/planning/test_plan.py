@@ -247,7 +247,8 @@ def test_external_roles_must_be_live() -> None:
 
 
 def app_server(name: str, labels: dict[str, str]) -> dict[str, Any]:
-    app = {"kind": "app", "metadata": {"name": name, "labels": labels}}
+    spec = {"uri": "mcp+stdio://"}
+    app = {"kind": "app", "metadata": {"name": name, "labels": labels}, "spec": spec}
     return {"kind": "app_server", "metadata": {"name": name}, "spec": {"app": app}}
 
 
@@ -265,6 +266,36 @@ def test_declared_servers_must_be_live(existing: list[dict[str, Any]], codes: li
     servers = {"files": Declared({"env": "dev"}, Place("site.yaml", 3))}
     result = made(desired(servers=servers), *existing)
     assert [problem.code for problem in result.problems] == codes
+
+
+def test_servers_with_different_labels() -> None:
+    """Agents that serve one name differently are a warning, whoever registers it, in any order."""
+    servers = {"files": Declared(None, Place("site.yaml", 3))}
+    split = app_server("files", {"env": "dev"}), app_server("files", {"env": "prod"})
+    alike = app_server("files", {"env": "dev"}), app_server("files", {"env": "dev"})
+    (problem,) = made(desired(servers=servers), *split).problems
+    assert (problem.code, problem.severity, problem.at) == (
+        "PV207",
+        "warning",
+        Place("site.yaml", 3),
+    )
+    assert problem.message.endswith("different labels: env: dev; or env: prod")
+    assert made(desired(servers=servers), *alike).problems == ()
+    assert made(desired(servers={}), *split).problems == ()
+    ours = app("files", labels={"env": "dev"})
+    (problem,) = made(desired(ours), ours, app_server("files", {"env": "prod"})).problems
+    assert problem.code == "PV207"
+
+
+def test_access_counts_what_any_agent_lets_through() -> None:
+    """Where agents serve one name with different labels, a tool that one of them opens is gained."""
+    wanted = desired(role("dev"), bot("ci", roles=["dev"]), tools={"files": ("read_x",)})
+    servers = app_server("files", {"env": "dev"}), app_server("files", {"env": "none"})
+    for some in (servers, servers[::-1]):
+        rows = made(wanted, *some).access.rows
+        assert [(row.server, row.name) for row in rows if row.kind == "tool"] == [
+            ("files", "read_x")
+        ]
 
 
 def test_a_foreign_bot_ends_no_plan() -> None:

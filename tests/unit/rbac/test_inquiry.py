@@ -13,7 +13,7 @@ from provisioner.rbac.inquiry import (
     explain,
     identity_in,
     narrowed,
-    server_in,
+    servers_in,
 )
 from tests.worlds import DB, DEV, FILES, NO_DELETE, READER, SCENE, WEB, role, scene
 
@@ -61,7 +61,7 @@ def test_a_name_is_known_where_any_scene_knows_it() -> None:
     before, after = narrowed(Question(("admin",)), scene(name="now"), SCENE)
     assert identity_in(before, "admin") is None
     assert identity_in(after, "admin") == SCENE.world.identities[0]
-    assert server_in(after, "nowhere") is None
+    assert servers_in(after, "nowhere") == ()
 
 
 def test_many_names_are_not_all_told() -> None:

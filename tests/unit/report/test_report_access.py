@@ -177,6 +177,20 @@ def test_hostile_names_stay_text() -> None:
         assert "\u202e" not in told
 
 
+def test_servers_with_different_labels() -> None:
+    """What agents serve under one name is one server, of which all labels are told, and what it means."""
+    sides = (Server("files", {"env": "x"}, ("a",)), Server("files", {"env": "dev"}, ("a",)))
+    shown = scene(Identity("ci", (DEV,)), servers=(*sides, DB))
+    told = access_text.matrix(shown, plain, 100)
+    assert lines(told)[0].endswith("1 bot, 2 MCP servers, 4 known tools")
+    assert lines(told)[2:4] == ["    files  db", "ci  a      -"]
+    assert "Agents serve files with different labels, and which of them answers is chance" in told
+    assert "0 of 1" not in access_who.text(shown, "files", "", plain, 80)
+    data = json.loads(Page(access_html.matrix(shown, TEMPLATES)).texts["script"][0])
+    assert [each["labels"] for each in data["servers"]] == ["env: x; or env: dev", "env: prod"]
+    assert decoded(data) == {("ci", "files"): [["a"]]}
+
+
 # --- explain -------------------------------------------------------------------------------------
 
 

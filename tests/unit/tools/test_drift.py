@@ -73,6 +73,14 @@ def test_what_a_server_adds_is_joined_to_roles() -> None:
     ]
 
 
+def test_what_any_agent_lets_through_is_granted() -> None:
+    """Where agents serve a server with different labels, one that grants the tool is enough."""
+    for labels in (({"env": "x"}, {"env": "dev"}), ({"env": "dev"}, {"env": "x"})):
+        world = World(WORLD.identities, tuple(Server("files", each) for each in labels))
+        (added,) = compare("files", pin(), pin("drop"), world).added
+        assert added.grants == (Grant("all", "*", ("a", "b", "c", "d")),)
+
+
 def test_changes_and_removals_are_told() -> None:
     """Every part of a definition that changed is named, and what is gone is told as well."""
     old = pin("gone", tool("read_a"), tool("same"))
