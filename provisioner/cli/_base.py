@@ -28,6 +28,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 _STARTERS: Final = "init"
 
 
+class Directory(click.Path):
+    """A directory by its name: an empty text, as a variable that is not set gives it, names none."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        """Return the path. Raises BadParameter."""
+        if value == "":
+            self.fail("an empty text names no directory", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def teller() -> Teller:
     """Return what tells of the work of this run."""
     return current().teller
@@ -44,7 +59,7 @@ def templates_option(function: F) -> F:
     """Add --templates."""
     return click.option(
         "--templates",
-        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        type=Directory(path_type=Path, file_okay=False, exists=True),
         envvar="PROVISION_TEMPLATES",
         help="A directory whose templates replace ours of the same name.",
     )(function)

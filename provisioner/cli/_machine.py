@@ -15,7 +15,7 @@ from provisioner.text import terminal
 from_option = click.option(
     "--from",
     "directory",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=_base.Directory(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
     help="Take the bot's files from what `provision render -o DIR` wrote.",
 )

@@ -28,7 +28,7 @@ from provisioner.system import outdir
 @_base.only_option
 @limits_options
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, file_okay=False),
+    "-o", "--output", type=_base.Directory(path_type=Path, file_okay=False),
     help="Also write what `render` writes.",
 )  # fmt: skip
 @_reach.cas_option

@@ -15,7 +15,7 @@ from provisioner.text.terminal import visible
 @click.command("render", short_help="Write every file that the site comes to.")
 @_base.site_argument
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
+    "-o", "--output", type=_base.Directory(path_type=Path, file_okay=False), required=True,
     help="The directory to write to.",
 )  # fmt: skip
 @click.option(

@@ -23,7 +23,8 @@ class Scope(Struct, frozen=True):
 
     `kinds` are singular Teleport kinds: role, bot, app, app_server, token. Tokens can be other
     people's secrets, so an implementation returns only those that carry `provisioner/site: <site>`
-    or are named in `tokens`, and drops the rest before anything else sees them. Roles that
+    or are named in `tokens`, and drops the rest before anything else sees them: of those whose name
+    is what is presented to join, the label is not enough. Roles that
     Teleport generates for bots (label `teleport.internal/bot`) are never returned.
 
     `needs` are what will be compared or written down: a record that holds only a part of a cluster
@@ -44,8 +45,16 @@ class Scope(Struct, frozen=True):
             return "teleport.internal/bot" not in labels
         if body["kind"] == "token":
             ours = self.site != "" and labels.get("provisioner/site") == self.site
-            return ours or metadata["name"] in self.tokens
+            return (ours and not is_presented(body)) or metadata["name"] in self.tokens
         return True
+
+
+def is_presented(token: Body) -> bool:
+    """Whether the very name of a token is a secret: who joins with it presents it.
+
+    Source: https://goteleport.com/docs/reference/deployment/join-methods, the method `token`.
+    """
+    return ((token.get("spec") or EMPTY).get("join_method") or "token") == "token"
 
 
 class Verb(StrEnum):

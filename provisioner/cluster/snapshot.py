@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 from provisioner.change import ClusterInfo, Key
-from provisioner.cluster.port import Cluster, Scope
+from provisioner.cluster.port import Cluster, Scope, is_presented
 from provisioner.cluster.teleport import Shapes, check_types, concealed
 from provisioner.errors import ClusterError, Garbled, Missing
 from provisioner.text import jsonfile, units
@@ -105,7 +105,7 @@ def take(cluster: Cluster, *, now: datetime, scope: Scope = WHOLE) -> dict[str, 
     live = cluster.read(scope)
     documents: dict[str, list[Any]] = {kind: [] for kind in scope.kinds}
     for body in sorted(live, key=lambda body: str(body["metadata"]["name"])):
-        if not _is_secret(body):
+        if body["kind"] != "token" or not is_presented(body):
             documents[body["kind"]].append(_masked(concealed(body)))
     return {
         "format_version": FORMAT_VERSION,
@@ -133,11 +133,6 @@ def parse(data: bytes, file: str) -> SnapshotCluster:
         Key(kind, name) for kind, names in value.get("left_out", {}).items() for name in names
     )
     return SnapshotCluster(info, value["documents"], value.get("site", ""), left_out)
-
-
-def _is_secret(body: Body) -> bool:
-    """Whether the very name of a document is a secret: a token that is presented to join."""
-    return body["kind"] == "token" and (body["spec"].get("join_method") or "token") == "token"
 
 
 def _masked(value: Plain) -> Plain:

@@ -11,6 +11,7 @@ from provisioner.checks.worlds import site_world
 from provisioner.cluster.resource import Resource
 from provisioner.rbac.access import (
     Identity,
+    LabelSets,
     Matrix,
     Server,
     World,
@@ -18,6 +19,7 @@ from provisioner.rbac.access import (
     depends_on_identity,
     matrix,
     reach,
+    united,
 )
 from provisioner.site.model import Site
 from provisioner.tools.lock import Lock, Tool
@@ -94,18 +96,23 @@ class _Servers:
     """Servers by their labels: a role says the same to all that have the same."""
 
     def __init__(self, servers: Iterable[Server]) -> None:
-        self._alike: dict[frozenset[tuple[str, str]], list[Server]] = {}
+        self._sets = LabelSets()
+        self._alike: dict[int, list[Server]] = {}
         for server in servers:
-            self._alike.setdefault(frozenset(server.labels.items()), []).append(server)
+            self._alike.setdefault(self._sets.number(server.labels), []).append(server)
 
     def reached(self, body: Body, holders: Iterable[Identity]) -> tuple[Server, ...] | None:
         """Return the servers that a role reaches; None if nobody can say."""
         who = tuple(holders) if depends_on_identity(body) else (Identity("anybody"),)
         applied = [(apply_role(body, identity.env), identity) for identity in who]
+        near = united([self._sets.candidates(role.allow) for role, _ in applied])
+        if not applied and self._alike:
+            return None
         found: list[Server] = []
-        for alike in self._alike.values():
+        for number in sorted(self._alike if near is None else near):
+            alike = self._alike[number]
             answers = {reach(role, each.env_at(alike[0])).allow.answer for role, each in applied}
-            if None in answers or not answers:
+            if None in answers:
                 return None
             found += alike if True in answers else ()
         return tuple(found)

@@ -25,6 +25,7 @@ from provisioner.rbac.access._base import (
     reach,
 )
 from provisioner.rbac.access._crews import Grant
+from provisioner.rbac.access._index import LabelSets, united
 from provisioner.rbac.access.checker import Checker, Decision, Step, connect, could_call, decide
 from provisioner.rbac.access.grid import Matrix, Reader, Row, Spot, World, matrix
 
@@ -38,6 +39,7 @@ __all__ = [
     "Grant",
     "Identity",
     "LabelFinding",
+    "LabelSets",
     "Matrix",
     "Permitted",
     "Reach",
@@ -57,6 +59,7 @@ __all__ = [
     "difference",
     "matrix",
     "reach",
+    "united",
 ]
 
 

@@ -25,7 +25,7 @@ from provisioner.rbac.access._base import (
     permitted,
     reach,
 )
-from provisioner.rbac.access._index import LabelSets, Names, Place
+from provisioner.rbac.access._index import LabelSets, Names, Place, united
 from provisioner.rbac.expressions import Env
 from provisioner.rbac.patterns import Answer, Pattern, find, overlap
 
@@ -53,12 +53,6 @@ class Held:
             env = Env(self._env.user, self._env.traits, at.server.labels)
             found = self._reaches[at.label_set] = reach(self.role, env)
         return found
-
-
-def united(some: Sequence[frozenset[int] | None]) -> frozenset[int] | None:
-    """Return the union of sets, where None stands for everything."""
-    sets = [each for each in some if each is not None]
-    return frozenset().union(*sets) if len(sets) == len(some) else None
 
 
 def _union(half: Conditions, names: Names) -> int:

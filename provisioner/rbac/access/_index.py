@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, takewhile
 
@@ -98,6 +98,12 @@ class LabelSets:
             if key != "*" and all(map(_is_literal, values)):
                 return frozenset().union(*(self._having.get((key, text), ()) for text in values))
         return None
+
+
+def united(some: Sequence[frozenset[int] | None]) -> frozenset[int] | None:
+    """Return the union of sets, where None stands for everything."""
+    sets = [each for each in some if each is not None]
+    return frozenset().union(*sets) if len(sets) == len(some) else None
 
 
 def _is_literal(text: str) -> bool:

@@ -90,4 +90,5 @@ def test_usage(run: Run, site: Path) -> None:
     """Without a directory to write to, or with a file for it, the usage is wrong."""
     assert run("render").code == 64
     assert run("render", "-o", site).code == 64
+    assert "an empty text names no directory" in run("render", "-o", "").err
     assert run("render", "-o", "out", "--templates", "nowhere").code == 64

@@ -25,7 +25,8 @@ def bot(name: str, *roles: str) -> dict[str, object]:
 
 def token(name: str, site: str) -> dict[str, object]:
     metadata = {"name": name, "labels": {"provisioner/site": site}}
-    spec = {"roles": ["Bot"], "bot_name": "b", "join_method": "token"}
+    allow = [{"repository": "acme/agents"}]
+    spec = {"roles": ["Bot"], "bot_name": "b", "join_method": "github", "github": {"allow": allow}}
     return {"kind": "token", "version": "v2", "metadata": metadata, "spec": spec}
 
 

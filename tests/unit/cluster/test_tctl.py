@@ -213,7 +213,9 @@ class TestRead:
     def test_tokens_of_others_are_dropped(self, fake: Fake) -> None:
         """Only tokens of the site, or named in the scope, leave the adapter."""
         secret = token("0123456789abcdef", site="")
-        fake.seed(token("ours"), token("named", "prod"), token("theirs", "prod"), secret)
+        ours = token("presented")  # its very name is what a machine shows
+        ours["spec"] = {"roles": ["Bot"], "bot_name": "b", "join_method": "token"}
+        fake.seed(token("ours"), token("named", "prod"), token("theirs", "prod"), secret, ours)
         scope = Scope(("token",), site="dev", tokens=frozenset({"named"}))
         bodies = fake.tctl().read(scope)
         assert {body["metadata"]["name"] for body in bodies} == {"ours", "named"}
