@@ -287,6 +287,17 @@ def test_servers_with_different_labels() -> None:
     assert problem.code == "PV207"
 
 
+def test_access_counts_traits() -> None:
+    """A role that takes its tools from a trait gives a bot those that it has."""
+    wanted = desired(
+        role("dev", allow={"mcp": {"tools": ["{{internal.mcp_tools}}"]}}),
+        bot("ci", roles=["dev"], traits={"mcp_tools": ["read_*"]}),
+        tools={"files": ("read_x", "drop")},
+    )
+    rows = made(wanted, app_server("files", {"env": "dev"})).access.rows
+    assert [row.name for row in rows if row.kind == "tool"] == ["read_x"]
+
+
 def test_access_counts_what_any_agent_lets_through() -> None:
     """Where agents serve one name with different labels, a tool that one of them opens is gained."""
     wanted = desired(role("dev"), bot("ci", roles=["dev"]), tools={"files": ("read_x",)})

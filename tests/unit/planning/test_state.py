@@ -7,7 +7,7 @@ import pytest
 from provisioner.change import Change, Key, Op
 from provisioner.cluster.resource import resource
 from provisioner.planning.state import is_mcp, outcome, served_app, state
-from tests.bodies import app
+from tests.bodies import app, bot, role
 
 DYNAMIC = {"teleport.dev/origin": "dynamic"}
 
@@ -50,6 +50,14 @@ def test_agents_that_serve_the_same() -> None:
         "files": [{"env": "dev"}, {"env": "prod"}],
     }
     assert apps(agent(prod), agent(dev)) == {"files": [{"env": "prod"}, {"env": "dev"}]}
+
+
+def test_apps_are_in_the_order_of_their_names() -> None:
+    """Nothing but apps is an app, and none comes before another by chance."""
+    names = [f"app-{number}" for number in range(9)]
+    some = [app(name, labels={}) for name in names[::2]]
+    others = [agent(app(name, labels={})) for name in names[1::2]]
+    assert list(apps(*others[::-1], role(), bot(), *some)) == names
 
 
 def test_what_is_registered_is_served_by_copies() -> None:

@@ -661,3 +661,17 @@ def test_reasons_in_words() -> None:
         "granted", "denied server", "denied tool", "broken rule", "needs session MFA",
         "needs a trusted device", "no role allows the tool", "no role reaches the server", "gone",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sides", "example"), [(4, "x"), (5, None)])
+def test_many_sides_with_broken_roles(sides: int, example: str | None) -> None:
+    """So many ways to be refused are looked at; beyond them nothing is promised, and nothing hidden."""
+    servers = tuple(Server("s", {"env": f"e{number}"}) for number in range(sides))
+    broken = [
+        role(f"r{number}", {"env": f"e{number}"}, [f"a{number}*", BROKEN])
+        for number in range(sides)
+    ]
+    before = World((bot(*broken),), servers)
+    after = World((bot(role("one", {"env": "e0"}, ["x"])),), servers)
+    rows = [row for row in difference(before, after).gained if row.kind == "pattern"]
+    assert [(row.name, row.example) for row in rows] == [("x", example)]
