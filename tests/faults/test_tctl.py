@@ -254,7 +254,7 @@ def test_a_listing_that_misses_roles(world: World) -> None:
 
 def test_no_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tctl that hangs is ended when its time is up, with all that it started, and told so."""
-    options = _base.TctlOptions(path=str(FAKE), timeout=1.0, per_document=0.0)
+    options = _base.TctlOptions(path=str(FAKE), timeout=4.0, per_document=0.0)
     monkeypatch.setattr("provisioner.cluster.tctl.TctlOptions", lambda **_: options)
     ran = world.apply(HANG="get!")
     assert (ran.code, world.wrote) == (1, False)

@@ -35,7 +35,9 @@ from provisioner.values import Secret, thaw
 
 FAKE = Path(__file__).parents[2] / "fake_tctl" / "tctl"
 DEFAULT = TctlOptions(path=str(FAKE))
-HASTY = replace(DEFAULT, timeout=1.5, per_document=0.0)
+HASTY = replace(
+    DEFAULT, timeout=3.0, per_document=0.0
+)  # a stand-in starts in less, also on a busy machine
 ALL_KINDS = ("role", "bot", "app", "app_server", "token")
 
 

@@ -212,17 +212,24 @@ def children() -> set[int]:
 
 def test_an_interrupt_kills_the_child_and_goes_on(tmp_path: Path) -> None:
     """^C ends the running child and is not swallowed."""
-    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    pid = tmp_path / "pid"
+
+    def interrupt() -> None:
+        while not pid.exists() or not pid.read_text():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        run(Command(sh(f"echo $$ > {tmp_path}/pid; exec sleep 60")))
+        run(Command(sh(f"echo $$ > {pid}; exec sleep 60")))
     assert gone(int((tmp_path / "pid").read_text()))
 
 
 def test_a_consumer_that_takes_its_time_costs_no_child_its_result() -> None:
     """A child that ended in time is not called late because nobody looked."""
-    results = run_all([Command(("true",)), Command(sh("sleep 0.1; echo x"), timeout=1.0)], width=2)
+    results = run_all([Command(("true",)), Command(sh("sleep 0.1; echo x"), timeout=3.0)], width=2)
     next(results)
-    time.sleep(1.2)
+    time.sleep(3.2)
     _, late = next(results)
     assert (late.stdout, late.code, late.timed_out) == ("x\n", 0, False)
 
