@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -19,8 +20,9 @@ from provisioner.tools.inventory import Target, Tsh, Unreadable, at_url, of_comm
 from provisioner.tools.lock import Pin
 from tests.conftest import ROOT
 
-SMALL = (sys.executable, str(ROOT / "tests/servers/small.py"))
-RUDE = (sys.executable, str(ROOT / "tests/servers/rude.py"))
+OURS = (sys.executable, "-X", f"of={os.getpid()}")  # not those of another run of these tests
+SMALL = (*OURS, str(ROOT / "tests/servers/small.py"))
+RUDE = (*OURS, str(ROOT / "tests/servers/rude.py"))
 SOURCE = f"command: {Path(sys.executable).name}"
 NOW = "2026-06-30T12:00:00Z"
 
