@@ -1,4 +1,4 @@
-"""Programs that do not outlive the one that started them, also when that is killed.
+"""Programs that do not outlive the one that started them, also when that is killed or interrupted.
 
 Linux can be asked to send a signal to a process when its parent ends (PR_SET_PDEATHSIG,
 https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html). No other system can: there, a
@@ -12,10 +12,14 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 _SET_PDEATHSIG: Final = 1
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def with_us(number: signal.Signals) -> Callable[[], None] | None:
@@ -34,6 +38,34 @@ def with_us(number: signal.Signals) -> Callable[[], None] | None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return ask
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Let what ends us come afterwards: the handlers of such signals are called when it is done.
+
+    Between the start of a program and the moment when its starter knows of it, an exception would
+    leave it behind. In other threads than the main one no handler is ever called.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[signal.Signals, FrameType | None]] = []
+
+    def later(number: int, frame: FrameType | None) -> None:
+        came.append((signal.Signals(number), frame))
+
+    handlers = {number: signal.getsignal(number) for number in _ENDING}
+    ours = {number: each for number, each in handlers.items() if callable(each)}
+    try:
+        for number in ours:
+            signal.signal(number, later)
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+        for number, frame in came[:1]:
+            ours[number](number, frame)
 
 
 @functools.cache

@@ -122,7 +122,8 @@ def run_all(
                 for index, command in islice(waiting, width - len(children)):
                     if notify is not None:
                         notify(masked(command.argv))
-                    children.append(_Child(index, command, selector))
+                    with mortal.unbroken():
+                        children.append(_Child(index, command, selector))
                 if not children:
                     return
                 soonest = min(child.deadline for child in children)

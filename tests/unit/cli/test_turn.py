@@ -91,7 +91,9 @@ def test_a_state_directory_that_cannot_be(run: Run, cluster: str, place: Path) -
 
 def test_a_read_only_state_directory(run: Run, cluster: str, place: Path) -> None:
     """A home directory that cannot be written to stops nobody."""
-    assert run("apply", "--cluster", cluster).code  # refused, and loaded is what another user may not read
+    assert run(
+        "apply", "--cluster", cluster
+    ).code  # refused, and loaded is what another user may not read
     place.parent.chmod(0o555)
     if os.geteuid() == 0:
         for mine in (place.parent.parent, Path(cluster.removeprefix("local:"))):

@@ -8,12 +8,16 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from provisioner.errors import ProvisionError
+from provisioner.system import mortal, process
 from provisioner.system.process import Command, masked, run, run_all, strip_ansi
 from provisioner.values import Secret
 from tests.processes import gone
@@ -223,6 +227,50 @@ def test_an_interrupt_kills_the_child_and_goes_on(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(Command(sh(f"echo $$ > {pid}; exec sleep 60")))
     assert gone(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_while_a_child_starts(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """What comes between the start of a child and the moment when it is known leaves no child."""
+    started: list[int] = []
+    real = process.start
+
+    def start(*words: Any, **options: Any) -> Any:
+        child = real(*words, **options)
+        started.append(child.pid)
+        os.kill(os.getpid(), number)
+        time.sleep(0.01)  # a handler would be called here
+        started.append(child.pid)
+        return child
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(process, "start", start)
+    before = signal.signal(number, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(Command(("sleep", "60")))
+        assert signal.getsignal(number) is interrupt
+    finally:
+        signal.signal(number, before)
+    assert len(started) == 2
+    assert gone(started[0])
+
+
+def test_signals_that_are_ignored_stay_so() -> None:
+    """Under nohup a closed terminal ends nothing, not even a moment later; other threads just start."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with mortal.unbroken():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run, Command(("true",))).result().code == 0
 
 
 def test_a_consumer_that_takes_its_time_costs_no_child_its_result() -> None:
