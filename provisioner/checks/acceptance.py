@@ -15,12 +15,14 @@ from msgspec import Struct
 from provisioner.change import TestResult
 from provisioner.errors import Place
 from provisioner.rbac.access import Checker, Server, World
-from provisioner.rbac.patterns import Answer, LabelSelector, Pattern, PatternError, compile_pattern
+from provisioner.rbac.labels import alternatives, told_apart
+from provisioner.rbac.patterns import LabelSelector, Pattern, PatternError, compile_pattern
 from provisioner.site.model import AccessTest, ServerSelector
 from provisioner.text.terminal import visible
 
 State = Literal["passed", "failed", "undecided"]
-Reason = tuple[State, str]
+Verdict = tuple[State, str]
+"""What became of one question, and why."""
 
 
 class Test(Struct, frozen=True):
@@ -29,6 +31,17 @@ class Test(Struct, frozen=True):
     name: str
     says: AccessTest
     at: Place
+
+
+class Reason(Struct, frozen=True):
+    """Why a test came out as it did; `where` tells sides of a server that the reason holds at alone."""
+
+    state: State
+    text: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text}{self.where}"
 
 
 def results(
@@ -47,17 +60,15 @@ class _Asked:
     """A world that several tests are about, so that the roles of a bot are read once for all."""
 
     def __init__(self, world: World) -> None:
-        self.servers = world.servers
-        self._split = frozenset(world.split)
+        self._named = world.named()
         self._identities = world.identities
         self._checkers: dict[str, Checker] = {}
 
-    def called(self, server: Server) -> str:
-        """Return the name of a server, with its labels where others of them have the name."""
-        if server.name not in self._split:
-            return visible(server.name)
-        labels = ", ".join(f"{key}: {value}" for key, value in sorted(server.labels.items()))
-        return visible(f"{server.name} ({labels or 'no labels'})")
+    def servers(self, test: AccessTest) -> Iterator[tuple[Server, ...]]:
+        """Yield the servers that a test selects, each as what is served by its name."""
+        for sides in self._named.values():
+            if selected := tuple(side for side in sides if _is_meant(side, test)):
+                yield selected
 
     def bots(self, test: AccessTest) -> Iterator[Checker]:
         """Yield the bots that a test selects."""
@@ -73,22 +84,19 @@ class _Asked:
 def _result(test: Test, after: _Asked, before: _Asked | None) -> TestResult:
     found = tuple(_reasons(test.says, after))
     then = tuple(_reasons(test.says, before)) if before is not None else ()
-    reasons = _bad(found)
+    bad = [each for each in found if each.state != "passed"]
     return TestResult(
         name=test.name,
         state=_state(found),
-        reasons=reasons,
+        reasons=tuple(map(str, bad)),
         at=test.at,
-        was_failing=_state(then) == "failed" and set(reasons) <= set(_bad(then)),
+        was_failing=_state(then) == "failed"
+        and {each.text for each in bad} <= {each.text for each in then if each.state != "passed"},
     )
 
 
-def _bad(reasons: Iterable[Reason]) -> tuple[str, ...]:
-    return tuple(text for state, text in reasons if state != "passed")
-
-
 def _state(reasons: Iterable[Reason]) -> State:
-    states = {state for state, _ in reasons}
+    states = {each.state for each in reasons}
     if "failed" in states:
         return "failed"
     return "undecided" if "undecided" in states else "passed"
@@ -97,21 +105,18 @@ def _state(reasons: Iterable[Reason]) -> State:
 def _reasons(test: AccessTest, world: _Asked) -> Iterator[Reason]:
     """Yield what became of every question that the test asks."""
     bots = list(world.bots(test))
-    servers = list(_servers(test, world))
+    servers = list(world.servers(test))
     if not bots:
-        yield "failed", "no bot is selected"
+        yield Reason("failed", "no bot is selected")
     if not servers:
-        yield "failed", "no MCP server is selected"
+        yield Reason("failed", "no MCP server is selected")
     for checker in bots:
-        for server in servers:
-            who = f"bot {visible(checker.identity.name)} on {world.called(server)}"
-            yield from _on(checker, server, test, who)
+        for sides in servers:
+            yield from _on(checker, sides, test)
 
 
-def _servers(test: AccessTest, world: _Asked) -> Iterator[Server]:
-    for server in world.servers:
-        if server.name == test.server or _selects(test.servers, server):
-            yield server
+def _is_meant(server: Server, test: AccessTest) -> bool:
+    return server.name == test.server or _selects(test.servers, server)
 
 
 def _selects(selector: ServerSelector, server: Server) -> bool:
@@ -123,23 +128,32 @@ def _selects(selector: ServerSelector, server: Server) -> bool:
         return False
 
 
-def _on(checker: Checker, server: Server, test: AccessTest, who: str) -> Iterator[Reason]:
+def _on(checker: Checker, sides: tuple[Server, ...], test: AccessTest) -> Iterator[Reason]:
+    """Yield what became of the questions at each side of a server, equal ones once."""
+    who = f"bot {visible(checker.identity.name)} on {visible(sides[0].name)}"
+    found: dict[Verdict, list[int]] = {}
+    for number, side in enumerate(sides):
+        for verdict in dict.fromkeys(_verdicts(checker, side, test)):
+            found.setdefault(verdict, []).append(number)
+    apart = told_apart([side.labels for side in sides])
+    for (state, text), numbers in found.items():
+        those = alternatives(apart[number] for number in numbers)
+        where = "" if len(numbers) == len(sides) else f" (where its labels are {visible(those)})"
+        yield Reason(state, f"{who}: {text}", where)
+
+
+def _verdicts(checker: Checker, server: Server, test: AccessTest) -> Iterator[Verdict]:
     for text in test.allow or ():
-        yield _labelled(who, _allowed(checker, server, text))
+        yield _allowed(checker, server, text)
     for text in test.deny or ():
-        yield _labelled(who, _denied(checker, server, text))
+        yield _denied(checker, server, text)
     if test.exactly is not None:
-        yield _labelled(who, _exactly(checker, server, test.exactly))
+        yield _exactly(checker, server, test.exactly)
     if test.connect is not None:
-        yield _labelled(who, _connects(checker, server, wanted=test.connect))
+        yield _connects(checker, server, wanted=test.connect)
 
 
-def _labelled(who: str, reason: Reason) -> Reason:
-    state, text = reason
-    return state, f"{who}: {text}"
-
-
-def _allowed(checker: Checker, server: Server, text: str) -> Reason:
+def _allowed(checker: Checker, server: Server, text: str) -> Verdict:
     pattern = compile_pattern(text)
     if server.tools is None:
         return _allowed_blindly(checker, server, pattern)
@@ -154,7 +168,7 @@ def _allowed(checker: Checker, server: Server, text: str) -> Reason:
     return "passed", f"{visible(text)} is allowed"
 
 
-def _allowed_blindly(checker: Checker, server: Server, pattern: Pattern) -> Reason:
+def _allowed_blindly(checker: Checker, server: Server, pattern: Pattern) -> Verdict:
     """Decide about a tool of a server whose tools are not known: only a literal can be decided."""
     if pattern.kind != "literal":
         return "undecided", f"{visible(pattern.text)}: the server's tools are not known"
@@ -164,11 +178,11 @@ def _allowed_blindly(checker: Checker, server: Server, pattern: Pattern) -> Reas
     return "failed", f"{visible(pattern.text)} is not allowed: {decision.why}"
 
 
-def _denied(checker: Checker, server: Server, text: str) -> Reason:
+def _denied(checker: Checker, server: Server, text: str) -> Verdict:
     """Look for any name at all that the pattern can generate and that is allowed."""
     if not checker.connect(server).allowed:
         return "passed", f"{visible(text)} is denied"
-    answer: Answer = checker.could_call(server, compile_pattern(text))
+    answer = checker.could_call(server, compile_pattern(text))
     if answer.value is None:
         return "undecided", f"{visible(text)}: {answer.reason}"
     if answer.value is False:
@@ -178,7 +192,7 @@ def _denied(checker: Checker, server: Server, text: str) -> Reason:
     return "failed", f"{visible(answer.name or text)} is allowed{by if decision.role else ''}"
 
 
-def _exactly(checker: Checker, server: Server, wanted: tuple[str, ...]) -> Reason:
+def _exactly(checker: Checker, server: Server, wanted: tuple[str, ...]) -> Verdict:
     if server.tools is None:
         return "undecided", "exactly: the server's tools are not known"
     found = set(checker.tools(server)) if checker.connect(server).allowed else set()
@@ -190,7 +204,7 @@ def _exactly(checker: Checker, server: Server, wanted: tuple[str, ...]) -> Reaso
     return "failed", visible("; ".join(parts))
 
 
-def _connects(checker: Checker, server: Server, *, wanted: bool) -> Reason:
+def _connects(checker: Checker, server: Server, *, wanted: bool) -> Verdict:
     decision = checker.connect(server)
     if decision.allowed is wanted:
         return "passed", "connect is as wanted"

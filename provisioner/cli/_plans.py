@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 import click
-from msgspec import Struct
+from msgspec import Struct, field
 
 from provisioner import workflow
 from provisioner.change import Key, Op, Plan
@@ -43,12 +44,16 @@ def named(sites: Sequence[Path]) -> Sequence[Path]:
 
 
 class Manner(Struct, frozen=True):
-    """How plans are told: painted how, with which options to apply them, and where all of it is."""
+    """How plans are told: painted how, with which options to apply them, and where all of it is.
+
+    `made_at` is one moment for all that is told, to whichever file or stream.
+    """
 
     paint: Paint
     options: tuple[str, ...]
     templates: Templates
     whole: str = ""
+    made_at: datetime = field(default_factory=partial(datetime.now, UTC))
 
 
 def make(
@@ -107,14 +112,13 @@ def text(found: Found, manner: Manner) -> str:
     return "\n".join(shown)
 
 
-def as_json(found: Found, _: Manner) -> str:
+def as_json(found: Found, manner: Manner) -> str:
     """Return one plan as its document, several as a list under `plans`."""
     from provisioner.report import plan_json
 
-    now = datetime.now(UTC)
     if len(found) == 1:
-        return "".join(f"{plan_json.as_json(plan, now)}\n" for plan in made(found))
-    document = several(found, [plan_json.document(plan, now) for plan in made(found)])
+        return "".join(f"{plan_json.as_json(plan, manner.made_at)}\n" for plan in made(found))
+    document = several(found, [plan_json.document(plan, manner.made_at) for plan in made(found)])
     return json.dumps(document, indent=2, ensure_ascii=False, default=repr) + "\n"
 
 

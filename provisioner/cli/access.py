@@ -13,8 +13,14 @@ from provisioner.cli import _base
 from provisioner.cli._looking import Look, looking
 from provisioner.planning.impact import as_access
 from provisioner.rbac.access import difference
-from provisioner.rbac.inquiry import Explanation, Question, Scene, identity_in, narrowed, servers_in
-from provisioner.rbac.inquiry import explain as explained
+from provisioner.rbac.inquiry import (
+    Explanation,
+    Question,
+    Scene,
+    explain_each,
+    identity_in,
+    narrowed,
+)
 from provisioner.report import (
     access_data,
     access_explain,
@@ -133,15 +139,10 @@ def explain(look: Look, layout: str, bot: str, server: str, tool: str) -> int:
     return 0
 
 
-def _asked(scene: Scene, question: Question) -> Explanation | None:
-    """Return the answer in a scene, or None where there is no such bot or server in it."""
+def _asked(scene: Scene, question: Question) -> tuple[Explanation, ...]:
+    """Return the answers in a scene, none where there is no such bot or server in it."""
     identity = identity_in(scene, question.bots[0])
     if identity is None:
-        return None
-    lifetime = scene.lifetimes.get(identity.name)
-    found = [
-        explained(identity, side, question.tool, lifetime)
-        for side in servers_in(scene, question.servers[0])
-    ]
-    allowed = (each for each in found if each.decision.allowed)
-    return next(allowed, found[0] if found else None)
+        return ()
+    sides = scene.world.named().get(question.servers[0], [])
+    return explain_each(identity, sides, question.tool, scene.lifetimes.get(identity.name))

@@ -13,6 +13,7 @@ from provisioner.cluster.resource import Resource, labels
 from provisioner.errors import Missing
 from provisioner.planning.compare import is_preset, manager
 from provisioner.planning.state import State, is_mcp, served_app, state
+from provisioner.rbac.labels import listed, written
 
 KINDS: Final = ("role", "app", "bot")
 _SPLIT: Final = (
@@ -58,10 +59,10 @@ def choose(
             continue
         if key.kind == "app" and not is_mcp(served_app(each)) and key not in named:
             others += 1
-        elif each.key.kind == "app_server" and len(there.served[key.name]) > 1:
-            left.append(Left(key, *_SPLIT))
         elif why := _why_not(key, each, site, present, is_named=key in named):
             left.append(Left(key, *why))
+        elif each.key.kind == "app_server" and _is_split(there.served[key.name]):
+            left.append(Left(key, *_SPLIT))
         else:
             chosen.append(each)
     return Choice(tuple(chosen), tuple(left), others)
@@ -75,6 +76,11 @@ def _candidates(there: State) -> Iterator[tuple[Key, Resource]]:
     for name, agents in there.served.items():
         if (key := Key("app", name)) not in there.known:
             yield key, next((a for a in agents if is_mcp(served_app(a))), agents[0])
+
+
+def _is_split(agents: Iterable[Resource]) -> bool:
+    apps = map(served_app, agents)
+    return len({listed(written(labels(app))) for app in apps if is_mcp(app)}) > 1
 
 
 def _is_wanted(key: Key, wishes: Collection[Key]) -> bool:

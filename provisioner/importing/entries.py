@@ -15,12 +15,12 @@ from provisioner.cluster.references import is_concealed
 from provisioner.cluster.resource import Resource, labels
 from provisioner.errors import ProvisionError
 from provisioner.planning.state import served_app
+from provisioner.rbac.labels import written
 from provisioner.site.raw import WORDS
 from provisioner.text import units
 from provisioner.values import Plain, is_mapping, thaw
 
 COLLECTIONS: Final[Mapping[str, str]] = {"role": "roles", "app": "mcp_servers", "bot": "bots"}
-_NOT_OURS_TO_WRITE: Final = ("provisioner/", "teleport.dev/", "teleport.internal/")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _VERSIONS: Final = ("v6", "v7", "v8")
 _DEFAULT_VERSION: Final = "v8"
@@ -65,7 +65,7 @@ def entry_of(live: Resource) -> Entry:
             "roles of other names can be named in external_roles",
         )
     if live.key.kind == "app_server":
-        return Entry(live, {"labels": _own(labels(served_app(live)))})
+        return Entry(live, {"labels": written(labels(served_app(live)))})
     form = thaw(live.form)
     says = _metadata(form["metadata"])
     spec = form.get("spec", {})
@@ -78,17 +78,11 @@ def _metadata(metadata: dict[str, Any]) -> dict[str, Plain]:
     labels = metadata.get("labels", {})
     said = {
         "description": metadata.get("description"),
-        "labels": _own(labels),
+        "labels": written(labels),
         "expires": metadata.get("expires"),
         "protected": labels.get(PROTECTED_LABEL) == "true",
     }
     return {name: value for name, value in said.items() if value}
-
-
-def _own(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return labels without those that Teleport, or this tool, writes."""
-    kept = {name: labels[name] for name in sorted(labels)}
-    return {name: text for name, text in kept.items() if not name.startswith(_NOT_OURS_TO_WRITE)}
 
 
 def _role(form: dict[str, Any], spec: dict[str, Any]) -> dict[str, Plain]:

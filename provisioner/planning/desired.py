@@ -21,6 +21,7 @@ from provisioner.errors import Place, Problem
 from provisioner.planning.impact import live_servers
 from provisioner.planning.state import State, is_mcp
 from provisioner.rbac.access import Server
+from provisioner.rbac.labels import alternatives, listed, written
 from provisioner.site.wording import dotted
 from provisioner.text.source import Step
 from provisioner.values import EMPTY, Body
@@ -86,27 +87,32 @@ def unmet(
                 server.at,
             )
         elif fate.get(name) not in (Op.CREATE, Op.UPDATE):
-            yield from _unserved(name, server, served.get(name, ()))
+            apps = served.get(name, ())
+            yield from _unserved(name, server, [app for app in apps if is_mcp(app)] or apps)
     yield from _split(desired, after)
 
 
 def _unpinned(desired: Desired, servers: Iterable[Server]) -> Iterator[Problem]:
     """Yield live servers that a role with exceptions reaches, and whose tools nobody knows."""
-    for server in servers:
-        for name, role in desired.exceptions.items():
-            if desired.tools.get(server.name) is None and role.reaches(server.labels):
-                yield _problem(
-                    UNPINNED,
-                    ("roles", name, "except_tools"),
-                    f"role `{name}` reaches live MCP server `{server.name}`, whose tools are not known: "
-                    "except_tools cannot be worked out",
-                    "add the server to the site with its tools, or pin them: provision tools pull",
-                    role.at,
-                )
+    found = (
+        (server.name, name)
+        for server in servers
+        for name, role in desired.exceptions.items()
+        if desired.tools.get(server.name) is None and role.reaches(server.labels)
+    )
+    for server, name in dict.fromkeys(found):
+        yield _problem(
+            UNPINNED,
+            ("roles", name, "except_tools"),
+            f"role `{name}` reaches live MCP server `{server}`, whose tools are not known: "
+            "except_tools cannot be worked out",
+            "add the server to the site with its tools, or pin them: provision tools pull",
+            desired.exceptions[name].at,
+        )
 
 
 def _unserved(name: str, server: Declared, apps: Iterable[Body]) -> Iterator[Problem]:
-    live = {_listed(_told(app)): _told(app) for app in apps}
+    live = [written(labels(app)) for app in apps]
     if not live:
         yield _problem(
             UNSERVED,
@@ -115,13 +121,11 @@ def _unserved(name: str, server: Declared, apps: Iterable[Body]) -> Iterator[Pro
             "start an app_service that serves it, or let the site register it with `app:`",
             server.at,
         )
-    for listed, found in live.items():
-        if server.labels is None or equal(found, server.labels):
-            continue
+    elif server.labels is not None and not any(equal(found, server.labels) for found in live):
         yield _problem(
             OTHER_LABELS,
             ("mcp_servers", name),
-            f"MCP server `{name}` is live with other labels: {listed}",
+            f"MCP server `{name}` is live with other labels: {alternatives(map(listed, live))}",
             "write these labels in the site: roles match what is live",
             server.at,
         )
@@ -132,31 +136,20 @@ def _split(desired: Desired, after: State) -> Iterator[Problem]:
     apps = {each.key.name: each.at for each in desired.resources if each.key.kind == "app"}
     places = {**apps, **{name: server.at for name, server in desired.servers.items()}}
     for name, found in after.apps():
-        told = dict.fromkeys(_listed(_told(app)) for app in found if is_mcp(app))
-        if name in places and len(told) > 1:
+        if name not in places:
+            continue
+        told = {listed(written(labels(app))) for app in found if is_mcp(app)}
+        if len(told) > 1:
             yield _problem(
                 SPLIT,
                 ("mcp_servers", name),
-                f"MCP server `{name}` is served with different labels: {'; or '.join(told)}",
+                f"MCP server `{name}` is served with different labels: {alternatives(sorted(told))}",
                 "give it the same labels everywhere: until then, which of them counts is chance",
                 places[name],
             )
-
-
-def _told(app: Body) -> Mapping[str, str]:
-    """Return the labels of an app without those that nobody writes in a site."""
-    return {key: value for key, value in labels(app).items() if not _is_own(key)}
 
 
 def _problem(
     rule: Rule[object], path: tuple[Step, ...], message: str, hint: str, at: Place | None
 ) -> Problem:
     return Problem(rule.code, rule.severity, message, hint, at, entry=dotted(path))
-
-
-def _is_own(label: str) -> bool:
-    return label.startswith(("teleport.dev/", "teleport.internal/", "provisioner/"))
-
-
-def _listed(labels: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in sorted(labels.items())) or "none"

@@ -16,6 +16,7 @@ from provisioner.change import Key
 from provisioner.cluster.kinds import SITE_LABEL
 from provisioner.cluster.port import Scope
 from provisioner.cluster.resource import labels
+from provisioner.planning.state import is_mcp
 from provisioner.values import EMPTY, Plain
 
 _GATES: Final = ("device_trust_mode", "require_session_mfa")
@@ -67,9 +68,7 @@ def _named(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _app(body: Mapping[str, Any]) -> dict[str, Any]:
-    spec = body.get("spec") or EMPTY
-    is_mcp = bool(spec.get("mcp")) or str(spec.get("uri", "")).startswith("mcp+")
-    return {**_named(body), "spec": {"uri": "mcp+stdio://"} if is_mcp else {}}
+    return {**_named(body), "spec": {"uri": "mcp+stdio://"} if is_mcp(body) else {}}
 
 
 def _role(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,8 +19,8 @@ class State(Struct, frozen=True):
     """The live resources by their keys, and by the names of apps what agents serve besides.
 
     However many agents serve an app, it is one; but an agent can serve another one by the same
-    name from its own configuration. `served` has each app once that a role could tell apart, and
-    no copies of what is registered.
+    name from its own configuration. `served` has each app once that a role could tell apart, in
+    the order of labels, and no copies of what is registered.
     """
 
     known: Mapping[Key, Resource]
@@ -37,7 +37,7 @@ class State(Struct, frozen=True):
 def state(live: Iterable[Resource]) -> State:
     """Return what is live as a state."""
     known: dict[Key, Resource] = {}
-    served: dict[str, dict[object, Resource]] = {}
+    served: dict[str, dict[_Seen, Resource]] = {}
     for each in live:
         if each.key.kind == "app_server":
             served.setdefault(each.key.name, {}).setdefault(_as_seen(each), each)
@@ -50,18 +50,23 @@ def state(live: Iterable[Resource]) -> State:
         }
         if others:
             served[name] = others
-    return State(known, {name: tuple(apps.values()) for name, apps in served.items()})
+    return State(
+        known, {name: tuple(apps[seen] for seen in sorted(apps)) for name, apps in served.items()}
+    )
 
 
 def outcome(before: State, changes: Iterable[Change]) -> State:
     """Return the state as it will be when `changes` are made."""
-    known = dict(before.known)
+    known, served = dict(before.known), dict(before.served)
     for change in changes:
         if change.op is Op.DELETE:
             known.pop(change.key, None)
-        else:
-            known[change.key] = resource(change.write or change.after)
-    return State(known, before.served)
+            continue
+        known[change.key] = resource(change.write or change.after)
+        name = change.key.name
+        if change.key.kind == "app" and name in served:  # what it was before it was deleted goes
+            served[name] = tuple(a for a in served[name] if not is_dynamic(served_app(a)))
+    return State(known, served)
 
 
 def served_app(live: Resource) -> Body:
@@ -83,10 +88,13 @@ def is_dynamic(app: Body) -> bool:
     return labels(app).get(ORIGIN_LABEL) == _REGISTERED
 
 
-def _as_seen(app: Resource) -> tuple[object, ...]:
+_Seen = tuple[tuple[tuple[str, str], ...], bool]
+
+
+def _as_seen(app: Resource) -> _Seen:
     """Return what a role can tell of an app."""
     body = served_app(app)
-    return frozenset(labels(body).items()), is_mcp(body)
+    return tuple(sorted(labels(body).items())), is_mcp(body)
 
 
 def _is_copy(served: Resource, registered: Resource) -> bool:

@@ -13,7 +13,7 @@ def domain(scene: Scene) -> str:
     return ", ".join(
         (
             plural(len(scene.world.identities), "bot"),
-            plural(len(scene.world.names), "MCP server"),
+            plural(len(scene.world.named()), "MCP server"),
             plural(scene.known_tools, "known tool"),
         )
     )
@@ -27,10 +27,10 @@ def remarks(scene: Scene) -> Iterator[str]:
             f"The tools of {visible(', '.join(unknown))} are not known: what stands there are the "
             "patterns of roles."
         )
-    if scene.world.split:
+    if split := scene.world.split():
         yield (
-            f"Agents serve {visible(', '.join(scene.world.split))} with different labels, and which of "
-            "them answers is chance: what stands there is what any of them lets through."
+            f"Agents serve {visible(', '.join(split))} with different labels, and which of "
+            "them answers is chance: a call counts as allowed that any of them lets through."
         )
     yield from map(visible, scene.remarks)
 

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Final
 
 from provisioner.change import Access, AccessRow
-from provisioner.rbac.access import Grant, Spot, matrix
+from provisioner.rbac.access import Grant, Server, Spot, matrix
 from provisioner.rbac.inquiry import Question, Scene
 from provisioner.report._scene import remarks
 from provisioner.text.terminal import visible
@@ -37,10 +37,7 @@ def matrix_json(scene: Scene, question: Question) -> Iterator[str]:
             "scene": scene.name,
             "asked": _asked(question),
             "bots": [identity.name for identity in scene.world.identities],
-            "servers": [
-                {"name": each.name, "labels": dict(each.labels), "tools": _listed(each.tools)}
-                for each in scene.world.servers
-            ],
+            "servers": [_server(sides) for sides in scene.world.named().values()],
             "remarks": list(remarks(scene)),
         }
     )
@@ -50,6 +47,13 @@ def matrix_json(scene: Scene, question: Question) -> Iterator[str]:
         yield between + ",\n".join(map(_session, sessions))
         between = ",\n"
     yield "\n  ]\n}"
+
+
+def _server(sides: Sequence[Server]) -> dict[str, Plain]:
+    """Return a server; `other_labels` are those with which other agents serve it."""
+    first, *others = sides
+    more = {"other_labels": [dict(each.labels) for each in others]} if others else {}
+    return {"name": first.name, "labels": dict(first.labels), **more, "tools": _listed(first.tools)}
 
 
 def _by_bot(scene: Scene) -> Iterator[Iterator[Spot]]:

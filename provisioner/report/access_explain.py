@@ -14,38 +14,48 @@ from provisioner.text.terminal import Paint, visible
 from provisioner.values import Plain
 
 FORMAT_VERSION: Final = "1.0"
+_NOBODY: Final = "no such bot, or no such MCP server"
 
-Answers = Sequence[tuple[Explanation | None, Scene]]
-"""The answer in each scene, that of now before that of an apply; None: no such bot or server in it."""
+Answers = Sequence[tuple[Sequence[Explanation], Scene]]
+"""The answers in each scene, those of now before those of an apply.
+
+None where there is no such bot or server; several where it is served with different labels.
+"""
 
 
 def text(found: Answers, paint: Paint) -> str:
     """Return the verdict, what each role says, and what would have to change."""
-    lines = [line for each, scene in found[:-1] for line in (*_verdict(each, scene, paint), "")]
+    lines: list[str] = []
+    for answers, scene in found[:-1]:
+        lines += [paint("dim", visible(scene.name)), *(_verdict(each, paint) for each in answers)]
+        lines += [""] if answers else [_NOBODY, ""]
     final, scene = found[-1]
-    lines += _verdict(final, scene, paint)
-    if final is not None:
-        lines += ["", *_session(final.session, paint)]
-        for opinion in final.opinions:
-            lines += ["", paint("bold", f"role {visible(opinion.step.role)}"), *_said(opinion)]
-        if final.cures:
-            title = "To take it away" if final.decision.allowed else "What would have to change"
-            lines += ["", paint("bold", title)]
-            lines += [f"{GAP}- {visible(cure)}" for cure in final.cures]
+    lines += [paint("dim", visible(scene.name)), *([] if final else [_NOBODY])]
+    for number, each in enumerate(final):
+        lines += ["", ""] if number else []
+        lines += [_verdict(each, paint), *_reasons(each, paint)]
+    if final:
         lines += ["", paint("bold", "When a change counts")]
-        lines += [f"{GAP}- {visible(when)}" for when in final.session.effect]
+        lines += [f"{GAP}- {visible(when)}" for when in final[0].session.effect]
     return "\n".join([*lines, *footer(scene, paint)])
 
 
-def _verdict(found: Explanation | None, scene: Scene, paint: Paint) -> Iterator[str]:
-    yield paint("dim", visible(scene.name))
-    if found is None:
-        yield "no such bot, or no such MCP server"
-        return
+def _verdict(found: Explanation, paint: Paint) -> str:
     allowed = found.decision.allowed
     verb = paint("green", "may call") if allowed else paint("red", "may not call")
-    what = f"{visible(found.tool)} on {visible(found.server)}"
-    yield f"bot {visible(found.bot)} {verb} {what}: {visible(found.reason)}"
+    where = f", where its labels are {visible(found.side)}" if found.side else ""
+    what = f"{visible(found.tool)} on {visible(found.server)}{where}"
+    return f"bot {visible(found.bot)} {verb} {what}: {visible(found.reason)}"
+
+
+def _reasons(found: Explanation, paint: Paint) -> Iterator[str]:
+    yield from ("", *_session(found.session, paint))
+    for opinion in found.opinions:
+        yield from ("", paint("bold", f"role {visible(opinion.step.role)}"), *_said(opinion))
+    if found.cures:
+        title = "To take it away" if found.decision.allowed else "What would have to change"
+        yield from ("", paint("bold", title))
+        yield from (f"{GAP}- {visible(cure)}" for cure in found.cures)
 
 
 def _session(found: Session, paint: Paint) -> Iterator[str]:
@@ -76,7 +86,8 @@ _GATES: Final = {
 def as_json(found: Answers) -> str:
     """Return the last answer; before it, as `live`, the one for now where there are two.
 
-    `allowed` is null where there is no such bot, or no such MCP server.
+    `allowed` is null where there is no such bot, or no such MCP server. Where it is served with
+    different labels, `sides` has an answer for each set of them, and the whole is that of the first.
     """
     documents = [_document(*each) for each in found]
     live = {"live": documents[0]} if len(documents) > 1 else {}
@@ -84,12 +95,17 @@ def as_json(found: Answers) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-def _document(found: Explanation | None, scene: Scene) -> dict[str, Plain]:
-    if found is None:
+def _document(found: Sequence[Explanation], scene: Scene) -> dict[str, Plain]:
+    if not found:
         return {"scene": scene.name, "allowed": None}
+    several = {"sides": [{"labels": e.side, **_answer(e)} for e in found]} if found[1:] else {}
+    remarks = {"remarks": list(scene.remarks)}
+    return {"scene": scene.name, **_answer(found[0]), **remarks, **several}
+
+
+def _answer(found: Explanation) -> dict[str, Plain]:
     decision = found.decision
     return {
-        "scene": scene.name,
         "bot": found.bot,
         "server": found.server,
         "tool": found.tool,
@@ -101,7 +117,6 @@ def _document(found: Explanation | None, scene: Scene) -> dict[str, Plain]:
         "session": _session_data(found.session),
         "steps": [_step(opinion) for opinion in found.opinions],
         "cures": list(found.cures),
-        "remarks": list(scene.remarks),
     }
 
 

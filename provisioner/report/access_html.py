@@ -14,6 +14,7 @@ from typing import Final
 from provisioner.change import Access
 from provisioner.rbac.access import Identity, Server
 from provisioner.rbac.inquiry import Scene, cells
+from provisioner.rbac.labels import alternatives, listed, written
 from provisioner.report import _access
 from provisioner.report._page import policy
 from provisioner.report._scene import domain, items, remarks
@@ -25,9 +26,6 @@ _PAGE: Final = "report/access.html.j2"
 _SCRIPT: Final = "report/access_script.html.j2"
 _STYLE: Final = "report/access_style.html.j2"
 
-_OF_TOOLS: Final = ("teleport.dev/", "teleport.internal/", "provisioner/")
-"""Labels that no role asks for begin with these."""
-
 Spots = Mapping[tuple[str, str], tuple[Iterable[str], ...]]
 """By bot and server: what the bot may call there; or else what it gains, and what it loses."""
 
@@ -35,7 +33,7 @@ Spots = Mapping[tuple[str, str], tuple[Iterable[str], ...]]
 def matrix(scene: Scene, templates: Templates) -> str:
     """Return the page of a scene. Raises SiteError where a template of the user's own fails."""
     found = {(each.bot, each.server): (tuple(items(each)),) for each in cells(scene.world)}
-    data = _data(scene.world.identities, _by_name(scene.world.servers), found)
+    data = _data(scene.world.identities, scene.world.named(), found)
     return _page(scene.name, scene, f"{domain(scene)}.", {"difference": False, **data}, templates)
 
 
@@ -49,7 +47,7 @@ def difference(access: Access, before: Scene, after: Scene, templates: Templates
     number = sum(row.gained for row in shown)
     data = _data(
         _united(after.world.identities, before.world.identities),
-        {**_by_name(before.world.servers), **_by_name(after.world.servers)},
+        {**before.world.named(), **after.world.named()},
         found,
     )
     title = f"{before.name} {after.name}"
@@ -75,13 +73,6 @@ def _page(
             "policy": policy(style, script),
         },
     )
-
-
-def _by_name(servers: Iterable[Server]) -> dict[str, list[Server]]:
-    found: dict[str, list[Server]] = defaultdict(list)
-    for server in servers:
-        found[server.name].append(server)
-    return found
 
 
 def _data(
@@ -135,19 +126,15 @@ class _Sets:
 def _server(sides: Sequence[Server], tools: Iterable[str]) -> dict[str, Plain]:
     return {
         "name": visible(sides[0].name),
-        "labels": visible("; or ".join(dict.fromkeys(map(_labels, sides)))),
+        "labels": visible(alternatives(_labels(side) for side in sides)),
         "known": sides[0].tools is not None,
         "tools": list(tools),
     }
 
 
 def _labels(server: Server) -> str:
-    labels = (
-        f"{key}: {value}"
-        for key, value in sorted(server.labels.items())
-        if not key.startswith(_OF_TOOLS)
-    )
-    return ", ".join(labels)
+    labels = written(server.labels)
+    return listed(labels) if labels else ""
 
 
 def _bot(identity: Identity, line: Iterable[str]) -> dict[str, Plain]:

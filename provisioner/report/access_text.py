@@ -37,7 +37,7 @@ def difference(access: Access, before: Scene, after: Scene, paint: Paint) -> str
 
 
 def _table(scene: Scene, found: Found) -> list[str]:
-    names = scene.world.names
+    names = list(scene.world.named())
     lines = [["", *map(visible, names)]]
     for identity in scene.world.identities:
         by_server = {cell.server: cell for cell in found.get(identity.name, ())}
@@ -50,7 +50,7 @@ def _short(cell: Cell | None) -> str:
 
 
 def _blocks(scene: Scene, found: Found, paint: Paint, columns: int) -> Iterator[str]:
-    names = [visible(name) for name in scene.world.names]
+    names = [visible(name) for name in scene.world.named()]
     first = max(map(width, names), default=0)
     for number, identity in enumerate(scene.world.identities):
         yield from [""] * bool(number)

@@ -75,14 +75,15 @@ def _awaited(
     path: Path, patience: float, waiting: Callable[[str], None]
 ) -> tuple[int, Owner | None]:
     """Try until the lock is got; a holder that is about to sign is given the time to."""
-    began = time.monotonic()
+    began = named = time.monotonic()
     while not isinstance(got := _acquire(path), tuple):
-        waited = time.monotonic() - began
-        if got is None and waited < _SIGNING:
+        now = time.monotonic()
+        if got is None and now - named < _SIGNING:
             time.sleep(_SIGNING / 50)
             continue
+        named = now
         holder = str(got or "another process")
-        if waited >= patience:
+        if now - began >= patience:
             raise Locked(path, holder)
         waiting(holder)
         waiting = _silent

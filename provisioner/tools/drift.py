@@ -84,7 +84,7 @@ class _Granted:
     """Who may call what on one server."""
 
     def __init__(self, server: str, world: World | None) -> None:
-        self._sides = [each for each in (world.servers if world else ()) if each.name == server]
+        self._sides = world.named().get(server, []) if world else []
         self._bots = [Checker(identity) for identity in world.identities] if world else []
 
     def of(self, tool: str) -> tuple[Grant, ...] | None:

@@ -146,6 +146,28 @@ LIVE_APPS = st.builds(
     OWNERS,
     st.sampled_from(("a", "b")),
 )
+LIVE_AGENTS = st.builds(
+    lambda host, origin, body: {
+        "kind": "app_server",
+        "version": "v3",
+        "metadata": {"name": body["metadata"]["name"]},
+        "spec": {
+            **({"host_id": host} if host else {}),
+            "app": {
+                **body,
+                "metadata": {
+                    **body["metadata"],
+                    "labels": {**body["metadata"]["labels"], **origin},
+                },
+            },
+        },
+    },
+    st.sampled_from(("h1", "h2", "")),
+    st.sampled_from(({}, {"teleport.dev/origin": "config-file"})),
+    LIVE_APPS,
+)
+"""What agents serve from their own configuration, perhaps by the name of what is registered."""
+
 LIVE_TOKENS = st.builds(
     lambda name, its_bot, labels: token(name, its_bot, labels=labels),
     st.sampled_from(("ci-gcp", "agent-gcp", "theirs")),
@@ -157,7 +179,7 @@ LIVE_TOKENS = st.builds(
 @st.composite
 def clusters(draw: st.DrawFn) -> MemoryCluster:
     """Draw a cluster with documents of ours, of other sites and of nobody."""
-    cluster = MemoryCluster()
+    cluster = MemoryCluster(draw(st.lists(LIVE_AGENTS, max_size=3)))
     for body in draw(
         st.lists(st.one_of(LIVE_ROLES, LIVE_BOTS, LIVE_APPS, LIVE_TOKENS), max_size=6)
     ):

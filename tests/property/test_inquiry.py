@@ -153,7 +153,7 @@ def test_a_narrowed_difference_is_a_part_of_the_whole(
     pair: tuple[World, World], bot: str, server: str
 ) -> None:
     """To ask about one bot and one server gives the rows about them, and no others."""
-    assume(any(server in world.names for world in pair))
+    assume(any(server in world.named() for world in pair))
     whole = difference(*pair)
     scenes = narrowed(Question((bot,), (server,)), *(Scene("x", world) for world in pair))
     part = difference(scenes[0].world, scenes[1].world)
@@ -195,7 +195,7 @@ def test_an_explanation_is_the_decision(identity: Identity, world: World, tool: 
         assert found.decision == decide(identity, server, tool)
         assert found.reason
         assert found.cures
-        document = json.loads(access_explain.as_json([(found, Scene("x", world))]))
+        document = json.loads(access_explain.as_json([((found,), Scene("x", world))]))
         assert document["allowed"] is found.decision.allowed
         assert [step["role"] for step in document["steps"]] == [
             body["metadata"]["name"] for body in identity.roles

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -297,6 +298,23 @@ def test_digests_are_equal_iff_plans_are(
     same = content(one) == content(two)
     assert (one.digest.split("-")[2] == two.digest.split("-")[2]) is same
     assert one.digest == planned(prepared, cluster, prune=prunes[0]).digest
+
+
+@given(site=sites(), cluster=clusters(), prune=st.booleans(), random=st.randoms())
+def test_the_order_of_documents_does_not_count(
+    path: Path, site: Any, cluster: MemoryCluster, prune: bool, random: Random
+) -> None:
+    """A cluster lists its documents in no order: in any, the plan is the same, word for word."""
+    prepared = prepare(path, site)
+    taken = take(cluster, now=MOMENT, scope=workflow.scope(prepared, prune=prune))
+    plans = []
+    for _ in range(2):
+        recorded = parse(json.dumps(taken).encode(), "live.json")
+        plans.append(workflow.make_plan(prepared, recorded, prune=prune))
+        for bodies in taken["documents"].values():
+            random.shuffle(bodies)
+    assert plans[0].digest == plans[1].digest
+    assert plan_text.text(plans[0], plain) == plan_text.text(plans[1], plain)
 
 
 @given(site=sites(), cluster=clusters(), prune=st.booleans())

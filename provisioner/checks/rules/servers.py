@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from provisioner.checks.rules._base import Finding, Path, Rule
+from provisioner.rbac.labels import OF_TOOLS
 from provisioner.site.apps import App
 from provisioner.site.model import Site
 
 _SCHEMES: Final = ("mcp+http://", "mcp+https://", "mcp+sse+http://", "mcp+sse+https://")
-_OWN: Final = ("teleport.dev/", "teleport.internal/", "provisioner/")
 _TEMPLATE: Final = re.compile(r"\{\{\s*(?:internal|external)\.[^{}]+\}\}")
 _PLAIN_VALUE: Final = re.compile(r"(?:Bearer|Basic|Token)?\s*", re.IGNORECASE)
 
@@ -102,7 +102,7 @@ def _own_label(site: Site) -> Iterator[Finding]:
     for collection in ("roles", "mcp_servers", "bots"):
         for name, entry in getattr(site, collection).items():
             for label in entry.labels:
-                if label.startswith(_OWN):
+                if label.startswith(OF_TOOLS):
                     yield Finding(
                         (collection, name, "labels", label),
                         f"label {label} is written by "

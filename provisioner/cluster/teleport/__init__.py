@@ -41,7 +41,7 @@ from provisioner.cluster.teleport.secrets import concealed, masked, revealed
 from provisioner.cluster.teleport.shapes import Shapes
 from provisioner.errors import Exists, Missing, Rejected
 from provisioner.text import units
-from provisioner.values import EMPTY, Body, freeze
+from provisioner.values import EMPTY, Body, freeze, sha256
 
 __all__ = [
     "BOT_LABEL", "Fault", "Server", "Shapes", "Store", "Teleport", "Version", "check_types",
@@ -165,8 +165,9 @@ class Teleport:
             self._write_bot(bot_fields.writable(body), create=False)
         elif key.kind == "app_server":
             if not app.is_dynamic(body):  # an agent serves every dynamic app anyway
-                host = body.get("spec", {}).get("host_id", "")
-                self._store.put(Key("app_server", f"{key.name}@{host}"), freeze(body))
+                # An agent has one of each name; in a part of a snapshot agents have no names.
+                agent = body.get("spec", {}).get("host_id") or sha256(body)
+                self._store.put(Key("app_server", f"{key.name}@{agent}"), freeze(body))
         else:
             self._store.put(key, freeze(body))
 

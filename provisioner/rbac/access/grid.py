@@ -5,7 +5,6 @@ An answer about millions of calls takes seconds: see `_crews` for how.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
@@ -20,6 +19,7 @@ from provisioner.rbac.access._base import (
 )
 from provisioner.rbac.access._crews import Crew, Grant, Held, Standing, Standings
 from provisioner.rbac.access._index import LabelSets, Names, Place
+from provisioner.rbac.labels import listed, written
 from provisioner.values import Body
 
 
@@ -33,16 +33,20 @@ class World(Struct, frozen=True):
     identities: tuple[Identity, ...] = ()
     servers: tuple[Server, ...] = ()
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the servers, each once, in their order."""
-        return tuple(dict.fromkeys(server.name for server in self.servers))
+    def named(self) -> dict[str, list[Server]]:
+        """Return the servers by their names: one each, or one for each set of labels."""
+        found: dict[str, list[Server]] = {}
+        for server in self.servers:
+            found.setdefault(server.name, []).append(server)
+        return found
 
-    @property
     def split(self) -> tuple[str, ...]:
-        """The names that are served with different labels, in their order."""
-        counted = Counter(server.name for server in self.servers)
-        return tuple(name for name, number in counted.items() if number > 1)
+        """Return the names that are served with different labels, those of tools left aside."""
+        return tuple(
+            name
+            for name, sides in self.named().items()
+            if len({listed(written(side.labels)) for side in sides}) > 1
+        )
 
 
 class Row(NamedTuple):
@@ -208,18 +212,16 @@ class Reader:
                     yield Spot(bot, place, standing)
 
     def _located(self, world: World) -> Mapping[str, Place]:
-        found: dict[str, dict[int, Place]] = {}
-        for server in world.servers:
-            place = self._place(server)
-            found.setdefault(server.name, {})[place.label_set] = place
-        return {name: self._together(tuple(sides.values())) for name, sides in found.items()}
+        return {name: self._together(sides) for name, sides in world.named().items()}
 
-    def _together(self, sides: tuple[Place, ...]) -> Place:
+    def _together(self, servers: list[Server]) -> Place:
         """Return what is served under one name as one place."""
+        sides = {place.label_set: place for place in map(self._place, servers)}
+        first = self._place(servers[0])
         if len(sides) == 1:
-            return sides[0]
-        number = self._label_sets.number(*(side.server.labels for side in sides))
-        return Place(sides[0].server, number, sides[0].bits, sides)
+            return first
+        number = self._label_sets.number(*(server.labels for server in servers))
+        return Place(first.server, number, first.bits, tuple(sides.values()))
 
     def _place(self, server: Server) -> Place:
         label_set = self._label_sets.number(server.labels)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from provisioner.rbac.inquiry._base import Question, Scene, identity_in, narrowed, servers_in
+from provisioner.rbac.inquiry._base import Question, Scene, identity_in, narrowed
 from provisioner.rbac.inquiry._session import Session
 from provisioner.rbac.inquiry.cells import Cell, cells
-from provisioner.rbac.inquiry.explain import Explanation, Opinion, explain
+from provisioner.rbac.inquiry.explain import Explanation, Opinion, explain, explain_each
 
 __all__ = [
     "Cell",
@@ -16,7 +16,7 @@ __all__ = [
     "Session",
     "cells",
     "explain",
+    "explain_each",
     "identity_in",
     "narrowed",
-    "servers_in",
 ]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from provisioner.errors import ProvisionError
-from provisioner.rbac.access import Identity, Server, World
+from provisioner.rbac.access import Identity, World
 from provisioner.values import EMPTY
 
 _MANY: Final = 20
@@ -122,13 +122,3 @@ def _check(kind: str, name: str, known: Iterable[str], where: str) -> None:
 def identity_in(scene: Scene, name: str) -> Identity | None:
     """Return a bot of the scene by its name, if it is there."""
     return next((each for each in scene.world.identities if each.name == name), None)
-
-
-def servers_in(scene: Scene, name: str) -> tuple[Server, ...]:
-    """Return what is served by a name in the scene: one, or one for each set of labels; or nothing."""
-    return tuple(each for each in scene.world.servers if each.name == name)
-
-
-def mapped(items: Sequence[tuple[str, str]]) -> str:
-    """Return pairs as people write labels: `env: dev, team: ml`."""
-    return ", ".join(f"{key}: {value}" for key, value in items)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from provisioner.rbac.access import Broken, Decision, LabelFinding, ToolFinding, Why
-from provisioner.rbac.inquiry._base import mapped
+from provisioner.rbac.labels import listed
 from provisioner.values import EMPTY, Body, Plain
 
 _REFUSALS: Final[Mapping[Why, str]] = {
@@ -56,7 +56,7 @@ def _selector(finding: LabelFinding, half: Mapping[str, Plain], labels: Mapping[
         return "match every app"
     wanted = half.get("app_labels") or EMPTY
     if match.why == "keys":
-        return f"match {mapped([(key, labels[key]) for key in wanted if key in labels])}"
+        return f"match {listed({key: labels[key] for key in wanted if key in labels})}"
     asked = _listed(wanted.get(match.key))
     if match.why == "no key":
         return f"do not match: the server has no label {match.key}{asked and f' ({asked})'}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,9 +19,9 @@ from provisioner.rbac.access import (
     apply_role,
     decide,
 )
-from provisioner.rbac.inquiry._base import mapped
 from provisioner.rbac.inquiry._phrases import fault, half_of, labels_said, tools_said, why_not
 from provisioner.rbac.inquiry._session import Session, session
+from provisioner.rbac.labels import listed, told_apart
 from provisioner.values import Body
 
 
@@ -38,7 +38,8 @@ class Opinion(Struct, frozen=True):
 class Explanation(Struct, frozen=True):
     """A decision with its reasons; `cures` are what would have to change for another one.
 
-    `session` is about what has to be there before any call.
+    `session` is about what has to be there before any call. `side` are the labels of the server
+    where the answer holds for these alone.
     """
 
     bot: str
@@ -49,6 +50,7 @@ class Explanation(Struct, frozen=True):
     opinions: tuple[Opinion, ...]
     cures: tuple[str, ...]
     session: Session
+    side: str = ""
 
 
 def explain(
@@ -68,6 +70,24 @@ def explain(
         opinions=tuple(case.opinion(step) for step in case.decision.steps),
         cures=tuple(_cures(case)),
         session=session(identity, server, lifetime),
+    )
+
+
+def explain_each(
+    identity: Identity, sides: Sequence[Server], tool: str, lifetime: tuple[str, str] | None = None
+) -> tuple[Explanation, ...]:
+    """Explain a call for each set of labels with which a server is served.
+
+    What allows the call comes first, then what opens a session.
+    """
+    found = [explain(identity, side, tool, lifetime) for side in sides]
+    if len(found) > 1:
+        told = told_apart([side.labels for side in sides])
+        found = [replace(each, side=text) for each, text in zip(found, told, strict=True)]
+    return tuple(
+        sorted(
+            found, key=lambda each: (not each.decision.allowed, not each.session.decision.allowed)
+        )
     )
 
 
@@ -176,7 +196,7 @@ def _to_grant(case: _Case) -> Iterator[str]:
             labels = case.opinion(step).allow_labels
             yield f"role {step.role} has {entries} for it, but its labels {_no(labels)}"
     if not reaching:
-        labels = mapped(sorted(case.server.labels.items())) or "none"
+        labels = listed(case.server.labels)
         yield f"a role is needed whose app_labels match the server ({labels}) and whose tools match"
 
 

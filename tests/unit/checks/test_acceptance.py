@@ -62,12 +62,29 @@ def test_each_set_of_labels_is_asked() -> None:
     after = world(CI, servers=sides)
     assert judged({"bot": "ci", "server": "files", "deny": ["delete_*"]}, after).state == "passed"
     failed = judged({"bot": "ci", "server": "files", "allow": ["read_file"]}, after)
-    assert failed.reasons == (
-        "bot ci on files (a: b, env: x): read_file is not allowed: no role reaches the server",
+    (reason,) = failed.reasons
+    assert reason.startswith(
+        "bot ci on files: read_file is not allowed: no role reaches the server ("
     )
-    bare = world(CI, servers=(sides[0], replace(FILES, labels={})))
-    (reason,) = judged({"bot": "ci", "server": "files", "connect": True}, bare).reasons
-    assert reason.startswith("bot ci on files (no labels): ")
+    assert reason.endswith("(where its labels are a: b, env: x)")
+    nowhere = world(CI, servers=tuple(replace(FILES, labels=each) for each in ({}, {"env": "x"})))
+    (reason,) = judged({"bot": "ci", "server": "files", "connect": True}, nowhere).reasons
+    assert reason == "bot ci on files: it cannot connect: no role reaches the server"
+    many = [replace(FILES, labels={"host": f"h{number}"}) for number in range(9)]
+    crowd = world(CI, servers=(sides[0], *many))
+    (reason,) = judged({"bot": "ci", "server": "files", "connect": True}, crowd).reasons
+    assert reason.endswith("are host: h0; or host: h1; or host: h2; and 6 more)")
+
+
+def test_a_side_more_is_no_other_failure() -> None:
+    """What failed before, at other labels or without a second agent, is not the doing of a plan."""
+    then = world(CI, servers=(replace(FILES, labels={"env": "x"}),))
+    applied = {"env": "x", "provisioner/applied": "1-0"}
+    sides = (replace(FILES, labels=applied), replace(FILES, labels={"env": "dev"}))
+    says = {"bot": "ci", "server": "files", "allow": ["read_file"]}
+    now = judged(says, world(CI, servers=sides), then)
+    assert (now.state, now.was_failing) == ("failed", True)
+    assert now.reasons[0].endswith("(where its labels are env: x)")
 
 
 def test_everybody_is_every_bot() -> None:

@@ -189,7 +189,7 @@ def test_a_broken_site_is_told(run: Run, tmp_path: Path) -> None:
 
 
 def test_explain_where_agents_differ(run: Run, tmp_path: Path) -> None:
-    """Of several sets of labels under one name, the one that lets the call through is explained."""
+    """Each of several sets of labels under one name is explained, first where the call is let through."""
     inner = LIVE["documents"]["app"][0]  # type: ignore[index]
     agents = [
         {"kind": "app_server", "version": "v3", "metadata": {"name": "files"},
@@ -200,6 +200,23 @@ def test_explain_where_agents_differ(run: Run, tmp_path: Path) -> None:
         documents = {**LIVE["documents"], "app": [], "app_server": some}  # type: ignore[dict-item]
         (tmp_path / "live.json").write_text(json.dumps({**LIVE, "documents": documents}))
         ran = run("access", "explain", "ci", "files", "drop_file", *ON_LIVE)
-        assert "bot ci may call drop_file on files" in ran.out
-        assert "labels       match env: dev" in ran.out
+        may = ran.out.index(
+            "bot ci may call drop_file on files, where its labels are env: dev: role"
+        )
+        assert may < ran.out.index(
+            "bot ci may not call drop_file on files, where its labels are env: "
+        )
+        assert ran.out.index("labels       match env: dev") > may
+        assert ran.out.count("When a change counts") == 1
+        answer = json.loads(
+            run("access", "explain", "ci", "files", "drop_file", "--format", "json", *ON_LIVE).out
+        )
+        assert answer["allowed"] is True
+        assert [(side["labels"], side["allowed"]) for side in answer["sides"]] == [
+            ("env: dev", True),
+            ("env: other", False),
+        ]
+        servers = json.loads(run("access", "matrix", "--format", "json", *ON_LIVE).out)["servers"]
+        assert servers[0]["labels"] == {"env": "dev"}
+        assert servers[0]["other_labels"] == [{"env": "other"}]
         assert "Agents serve files with different labels" in ran.out

@@ -113,6 +113,10 @@ def test_what_agents_serve_with_different_labels() -> None:
     assert named(choice.chosen) == ["app_server/alike"]
     assert reasons(choice) == {"app/static": "agents serve it with different labels"}
     assert not choose(found, (Key("app", "static"),), "acme", ()).chosen
+    present = choose(found, (), "acme", (Key("app", "static"),))
+    assert reasons(present)["app/static"] == "the site has it already"
+    web = server("static", {"env": "prod"}, uri="http://x")
+    assert named(choose((found[0], web), (), "acme", ()).chosen) == ["app_server/static"]
 
 
 def test_marks_of_others() -> None:

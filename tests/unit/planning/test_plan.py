@@ -8,7 +8,7 @@ from provisioner.change import Op, Plan
 from provisioner.cluster.resource import Resource, applied_hash, resource, with_label
 from provisioner.errors import Place, WrongVersion
 from provisioner.planning.compare import carried
-from provisioner.planning.desired import Declared, Desired
+from provisioner.planning.desired import Declared, Desired, Excepting
 from provisioner.planning.plan import plan, stage
 from tests.bodies import CLUSTER, app, bot, desired, filled, live, role, token
 
@@ -282,9 +282,39 @@ def test_servers_with_different_labels() -> None:
     assert problem.message.endswith("different labels: env: dev; or env: prod")
     assert made(desired(servers=servers), *alike).problems == ()
     assert made(desired(servers={}), *split).problems == ()
+    assert (
+        made(desired(servers=servers), *split).digest
+        == made(desired(servers=servers), *split[::-1]).digest
+    )
+    many = [app_server("files", {"host": f"h{number}"}) for number in range(9)]
+    (problem,) = made(desired(servers=servers), *many).problems
+    assert problem.message.endswith("host: h0; or host: h1; or host: h2; and 6 more")
     ours = app("files", labels={"env": "dev"})
     (problem,) = made(desired(ours), ours, app_server("files", {"env": "prod"})).problems
     assert problem.code == "PV207"
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes"), [({"env": "dev"}, ["PV207"]), ({"env": "x"}, ["PV203", "PV207"])]
+)
+def test_declared_labels_of_one_agent(labels: dict[str, str], codes: list[str]) -> None:
+    """Where one of several agents has the labels that the site declares, these are not wrong."""
+    servers = {"files": Declared(labels, Place("site.yaml", 3))}
+    web = app_server("files", {"env": "web"})
+    web["spec"]["app"]["spec"] = {"uri": "http://web"}
+    for some in ([{"env": "dev"}, {"env": "prod"}], [{"env": "prod"}, {"env": "dev"}]):
+        found = made(desired(servers=servers), web, *(app_server("files", each) for each in some))
+        assert [problem.code for problem in found.problems] == codes
+    alone = made(desired(servers=servers), web, app_server("files", labels))
+    assert alone.problems == ()
+
+
+def test_unknown_tools_are_told_once() -> None:
+    """A role with exceptions that reaches a server of unknown tools is told of it once."""
+    everywhere = {"dev": Excepting(lambda _labels: True, Place("site.yaml", 5))}
+    servers = (app_server("files", {"env": env}) for env in ("dev", "prod"))
+    (problem,) = made(desired(exceptions=everywhere), *servers).problems
+    assert problem.code == "PV204"
 
 
 def test_access_counts_traits() -> None:

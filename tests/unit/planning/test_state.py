@@ -49,7 +49,7 @@ def test_agents_that_serve_the_same() -> None:
         "db": [{}],
         "files": [{"env": "dev"}, {"env": "prod"}],
     }
-    assert apps(agent(prod), agent(dev)) == {"files": [{"env": "prod"}, {"env": "dev"}]}
+    assert apps(agent(prod), agent(dev)) == {"files": [{"env": "dev"}, {"env": "prod"}]}
 
 
 def test_apps_are_in_the_order_of_their_names() -> None:
@@ -85,3 +85,7 @@ def test_what_becomes_of_what_is_served() -> None:
         ((_, found),) = outcome(before, [change]).apps()
         assert [each["metadata"]["labels"]["env"] for each in found] == left
     assert [len(found) for _, found in before.apps()] == [2]
+    create = Change(Op.CREATE, Key("app", "files"), after=new, write=new)
+    lagging = state(map(resource, (agent(old), agent(own, "two"))))
+    ((_, found),) = outcome(lagging, [create]).apps()
+    assert [each["metadata"]["labels"]["env"] for each in found] == ["test", "prod"]

@@ -198,7 +198,7 @@ def test_explained() -> None:
     """The verdict comes first, then what each role says, then what would have to change."""
     found = explain(Identity("ci", (READER,)), FILES, "delete_file")
     why = "no role that matches the labels has a pattern for it"
-    assert lines(access_explain.text([(found, ONE)], plain)) == [
+    assert lines(access_explain.text([((found,), ONE)], plain)) == [
         "site.yaml alone",
         f"bot ci may not call delete_file on files: {why}",
         "",
@@ -224,7 +224,7 @@ def test_explained_in_full() -> None:
     options = {"require_session_mfa": True}
     body = role("mfa", {"env": "dev"}, "{{internal.mcp_tools}}", options=options)
     found = explain(Identity("ci", (body,)), FILES, "read_file")
-    told = access_explain.text([(found, ONE)], plain)
+    told = access_explain.text([((found,), ONE)], plain)
     assert "  asks for     session MFA, which no bot can answer" in told
     assert "  left out     {{internal.mcp_tools}}: the user has no trait mcp_tools" in told
 
@@ -232,11 +232,11 @@ def test_explained_in_full() -> None:
 def test_explained_before_and_after() -> None:
     """With two scenes, the verdict of now comes before the explanation of what is to come."""
     found = explain(Identity("ci", (READER,)), FILES, "read_file")
-    told = lines(access_explain.text([(None, BEFORE), (found, AFTER)], plain))
+    told = lines(access_explain.text([((), BEFORE), ((found,), AFTER)], plain))
     assert told[:4] == ["now", "no such bot, or no such MCP server", "", "then"]
     assert told[4].startswith("bot ci may call read_file on files")
     assert "To take it away" in told
-    document = json.loads(access_explain.as_json([(None, BEFORE), (found, AFTER)]))
+    document = json.loads(access_explain.as_json([((), BEFORE), ((found,), AFTER)]))
     assert document["live"] == {"scene": "now", "allowed": None}
     assert document["allowed"] is True
 
@@ -245,7 +245,7 @@ def test_explained_as_json() -> None:
     """As data: the answer, its reason, and each role's findings with the entry that matched."""
     body = role("dev", {"env": "dev"}, "{{internal.x}}", "read_*", "^($")
     found = explain(Identity("ci", (body,)), FILES, "read_file")
-    document = json.loads(access_explain.as_json([(found, ONE)]))
+    document = json.loads(access_explain.as_json([((found,), ONE)]))
     assert document["allowed"] is True
     assert document["reason"] == "role dev allows it by read_*"
     (step,) = document["steps"]
@@ -253,7 +253,7 @@ def test_explained_as_json() -> None:
     assert step["deny"]["labels"] == {"matched": False, "says": "none"}
     assert [each["text"] for each in step["dropped"]] == ["{{internal.x}}"]
     broken = explain(Identity("ci", (body,)), FILES, "x")
-    (step,) = json.loads(access_explain.as_json([(broken, ONE)]))["steps"]
+    (step,) = json.loads(access_explain.as_json([((broken,), ONE)]))["steps"]
     assert step["allow"]["tools"]["matched"] is None
 
 

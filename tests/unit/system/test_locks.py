@@ -85,6 +85,20 @@ def test_a_holder_that_is_about_to_sign_is_named(
             pytest.fail("two holders")
 
 
+def test_the_next_holder_is_named_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time to sign begins when a signature is missed, and not with the waiting."""
+    owner = Owner(4711, "build-1", time.time())
+    seen = iter([owner, owner, *[None] * 5, owner])
+    monkeypatch.setattr("provisioner.system.locks._acquire", lambda _path: next(seen))
+    monkeypatch.setattr("provisioner.system.locks._SIGNING", 0.5)
+    monkeypatch.setattr("provisioner.system.locks._PAUSE", 0.4)
+    with (
+        pytest.raises(Locked, match="locked by process 4711 on build-1"),
+        lock(tmp_path / "l", patience=0.81),
+    ):
+        pytest.fail("nobody gave it back")
+
+
 def test_a_lock_cannot_be_a_link(tmp_path: Path) -> None:
     """A planted link does not make us write into another file."""
     (tmp_path / "victim").write_text("mine")
