@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from provisioner.errors import Place, Problem, Severity
 from provisioner.text.terminal import Paint, plural, visible, width
@@ -22,8 +25,12 @@ _LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "
 
 
 def text(problems: Iterable[Problem], paint: Paint) -> str:
-    """Return every problem as a block of place, line, caret and cure."""
-    return "\n\n".join("\n".join(_block(problem, paint)) for problem in problems)
+    """Return every problem as a block of place, line, caret and cure.
+
+    What is wrong in the same way at the same place, as behind an alias, shares a block.
+    """
+    alike = (tuple(group) for _, group in groupby(problems, _about))
+    return "\n\n".join("\n".join(_block(group, paint)) for group in alike)
 
 
 def told(
@@ -94,10 +101,17 @@ def _location(at: Place | None) -> dict[str, Plain]:
     return {"file": at.file, "line": at.line, "column": at.column, "end": at.end}
 
 
-def _block(problem: Problem, paint: Paint) -> Iterator[str]:
-    where = f"{visible(str(problem.at))}: " if problem.at else ""
-    severity = paint(_STYLES[problem.severity], problem.severity)
-    yield f"{paint('bold', where)}{severity} {problem.code}: {visible(problem.message)}"
+def _about(problem: Problem) -> Problem:
+    """Return what a problem shares with others: all of it but the message, where it has a place."""
+    return replace(problem, message="", entry="") if problem.at else problem
+
+
+def _block(alike: Sequence[Problem], paint: Paint) -> Iterator[str]:
+    for problem in alike:
+        where = f"{visible(str(problem.at))}: " if problem.at else ""
+        severity = paint(_STYLES[problem.severity], problem.severity)
+        yield f"{paint('bold', where)}{severity} {problem.code}: {visible(problem.message)}"
+    problem = alike[0]
     if problem.at and problem.excerpt:
         number = f"{problem.at.line:>5}"
         line, caret = _pointed_at(problem.excerpt, problem.at)

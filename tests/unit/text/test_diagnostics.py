@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from provisioner.errors import Place, Problem
 from provisioner.text import diagnostics, source
@@ -40,7 +41,27 @@ def test_related_places() -> None:
 
 def test_several_problems_are_apart() -> None:
     """An empty line stands between two problems."""
-    assert diagnostics.text([PROBLEM, PROBLEM], plain).count("\n\n") == 1
+    other = replace(PROBLEM, at=Place("site.yaml", 4, 5, 8))
+    assert diagnostics.text([PROBLEM, other], plain).count("\n\n") == 1
+
+
+def test_what_an_alias_repeats_shares_its_line() -> None:
+    """What is wrong in the same way at the same place is told with one line, caret and cure."""
+    again = replace(PROBLEM, message="expected text there", entry="roles.b")
+    assert diagnostics.text([PROBLEM, again, replace(again, hint="mend it")], plain).split(
+        "\n"
+    ) == [
+        "site.yaml:3:5: error PV042: expected text",
+        "site.yaml:3:5: error PV042: expected text there",
+        "    3 | a: {b: 5}",
+        "      |     ^^^",
+        "      = quote it",
+        "",
+        "site.yaml:3:5: error PV042: expected text there",
+        "    3 | a: {b: 5}",
+        "      |     ^^^",
+        "      = mend it",
+    ]
 
 
 @pytest.mark.parametrize("line", ["漢字: [x]", "a\tb [x]", "e\u0301 [x]", "\u200b [x]", "[x]"])
