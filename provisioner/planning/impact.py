@@ -87,7 +87,7 @@ def _newly_reached(before: State, after: State) -> Iterator[tuple[str, str]]:
 
 def _apps(live: State) -> tuple[Server, ...]:
     return tuple(
-        Server(name, labels(app), (), is_mcp=False)
+        Server(name, labels(app), ())
         for name, apps in live.apps()
         for app in apps
         if not is_mcp(app)

@@ -93,7 +93,7 @@ def difference(before: World, after: World) -> Difference:
     for old, new in _changed(reader, before, after):
         gained += _beyond(new, old)
         lost += (_blamed(row, new) for row in _beyond(old, new))
-    unknown = {one.name for one in after.servers if one.is_mcp and one.tools is None}
+    unknown = {one.name for one in after.servers if one.tools is None}
     return Difference(
         gained=tuple(gained),
         lost=tuple(lost),

@@ -42,12 +42,14 @@ class Identity(Struct, frozen=True):
 
 
 class Server(Struct, frozen=True):
-    """An app by its name and labels; `tools` is None where not all of them are known."""
+    """An app by its name and labels; `tools` is None where not all of them are known.
+
+    An app that is no MCP server is one without tools: there is its session alone.
+    """
 
     name: str
     labels: Mapping[str, str] = EMPTY
     tools: tuple[str, ...] | None = None
-    is_mcp: bool = True
 
 
 class Why(StrEnum):

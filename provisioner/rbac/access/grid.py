@@ -125,7 +125,7 @@ class Spot:
     @property
     def by_pattern(self) -> bool:
         """Whether the tools of the server are not known."""
-        return self.server.is_mcp and self.server.tools is None
+        return self.server.tools is None
 
     def _beyond(self, other: Spot | None) -> tuple[Grant, ...]:
         if self.by_pattern or (other and other.by_pattern):
@@ -225,9 +225,7 @@ class Reader:
 
     def _place(self, server: Server) -> Place:
         label_set = self._label_sets.number(server.labels)
-        return Place(
-            server, label_set, self.names.bits(server.tools or () if server.is_mcp else ())
-        )
+        return Place(server, label_set, self.names.bits(server.tools or ()))
 
     def _crew(self, identity: Identity) -> Crew:
         if id(identity) not in self._crew_of:

@@ -430,7 +430,7 @@ def test_matrix_shows_patterns_where_tools_are_unknown() -> None:
 
 def test_an_app_that_is_no_mcp_server_has_a_session_only() -> None:
     """Tools play no part on other apps, but that they are opened is shown."""
-    app = Server("wiki", {"env": "dev"}, is_mcp=False)
+    app = Server("wiki", {"env": "dev"}, ())
     rows = [*matrix(World((bot(ALL_DEV),), (app,))).rows()]
     assert [(row.server, row.kind) for row in rows] == [("wiki", "session")]
 
@@ -510,7 +510,7 @@ CHANGES: dict[str, tuple[Identity | None, Server | None, Identity | None, Server
         [("pattern", "*", "all-dev", "*", Why.GRANTED)], [],
     ),
     "a server is no MCP server any more": (
-        bot(READS), DEV, bot(READS), Server("dev", DEV.labels, is_mcp=False),
+        bot(READS), DEV, bot(READS), Server("dev", DEV.labels, ()),
         [], [("tool", "read_file", "reads", "read_*", Why.GONE)],
     ),
 }  # fmt: skip
@@ -541,7 +541,7 @@ def test_difference(
 
 def test_difference_states_its_domain() -> None:
     """The answer says about how much it is, and where it is about patterns."""
-    unknown, app = Server("u", {}), Server("a", {}, is_mcp=False)
+    unknown, app = Server("u", {}), Server("a", {}, ())
     found = difference(World((bot(),), (DEV,)), World((bot(),), (DEV, PROD, unknown, app)))
     assert (found.bots, found.servers, found.tools, found.unknown) == (1, 4, 3, ("u",))
     many = tuple(Server(name, {}) for name in "gcafebd")
@@ -675,3 +675,18 @@ def test_many_sides_with_broken_roles(sides: int, example: str | None) -> None:
     after = World((bot(role("one", {"env": "e0"}, ["x"])),), servers)
     rows = [row for row in difference(before, after).gained if row.kind == "pattern"]
     assert [(row.name, row.example) for row in rows] == [("x", example)]
+
+
+def test_what_is_lost_at_a_server_with_sides() -> None:
+    """Of a tool that no side lets through any more, it is told what refuses it, if anything does."""
+    sides = (
+        Server("s", {"env": "dev"}, ("delete_file", "x")),
+        Server("s", {"env": "test"}, ("delete_file", "x")),
+    )
+    before = World((bot(EVERYWHERE),), sides)
+    after = World((bot(READS, NO_DELETE),), sides)
+    rows = [(row.name, row.why, row.role, row.pattern) for row in difference(before, after).lost]
+    assert rows == [
+        ("delete_file", Why.DENIED_TOOL, "no-delete", "delete_*"),
+        ("x", Why.NO_TOOL, "everywhere", "*"),
+    ]
