@@ -244,11 +244,13 @@ def carry_out(
 
     Raises what `execution` does, and Unresolved where a value to be written is not to be had here.
     """
-    lookups.require(made.changes, look_up)
+    changes = made.changes
     if made.adoption is not None:
+        changes = lookups.as_wanted(changes, prepared.rendered.resources)
         replan = partial(make_adoption, prepared, cluster, made.adoption)
     else:
         replan = partial(make_plan, prepared, cluster, prune=made.prune, only=made.only)
+    lookups.require(changes, look_up)
     resolving = Resolving(cluster, look_up)
     return execution.carry_out(made, resolving, replan, pauses=pauses, sleep=sleep)
 

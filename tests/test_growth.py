@@ -58,6 +58,11 @@ class Fleet:
         plan_json.as_json(made, datetime(2026, 1, 1, tzinfo=UTC))
         plan_markdown.text(made, ())
 
+    def begin(self) -> None:
+        """Plan into an empty cluster, and tell it as data."""
+        made = workflow.make_plan(self.prepare(), MemoryCluster(), prune=False)
+        plan_json.as_json(made, datetime(2026, 1, 1, tzinfo=UTC))
+
     def apply(self) -> None:
         """Plan and apply."""
         cluster = MemoryCluster([live.body for live in self.look().live], name="bench")
@@ -71,6 +76,7 @@ WORKS: dict[str, Callable[[Fleet], object]] = {
     "plan": Fleet.plan,
     "report": Fleet.report,
     "apply": Fleet.apply,
+    "begin": Fleet.begin,
 }
 
 

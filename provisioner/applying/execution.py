@@ -57,7 +57,7 @@ def _not_all(failed: Sequence[ClusterError]) -> NotApplied | Stale:
         )
     return NotApplied(
         "not everything was applied",
-        hint="mend what failed and run apply again: what is done is not done twice",
+        hint="mend what failed and run it again: what is done is not done twice",
     )
 
 

@@ -56,7 +56,7 @@ def parse(data: bytes, file: str) -> Approved:
 def _require_known_format(value: Plain, file: str) -> None:
     version = value.get("format_version") if is_mapping(value) else None
     if not isinstance(version, str):
-        raise FileError(f"{file}: not a plan: it has no format_version", hint=_AGAIN)
+        raise FileError(f"{file}: not a plan: it has no format_version of one", hint=_AGAIN)
     if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
         raise FileError(
             f"{file}: format {version[:20]!r} of another release; this one reads {FORMAT_VERSION}",

@@ -57,6 +57,11 @@ class Approval(Struct, frozen=True):
     max_age: timedelta = timedelta.max
     expect: str | None = None
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file that says what was approved, if one does."""
+        return (self.file,) if self.file else ()
+
     def site(self, given: Path) -> Path:
         """Return the site that is meant: the one that was planned, unless another is typed."""
         typed = click.get_current_context().get_parameter_source("site")
@@ -139,6 +144,9 @@ def approval_options(function: Callable[..., int]) -> Callable[..., int]:
     def with_approval(
         file: Path | None, max_age: timedelta, expect: str | None, **rest: Any
     ) -> int:
+        typed = click.get_current_context().get_parameter_source("max_age")
+        if file is None and typed is ParameterSource.COMMANDLINE:
+            raise click.UsageError("--max-age is about the plan of --plan FILE")
         approved = _read(file) if file else None
         return function(approval=Approval(file, approved, max_age, expect), **rest)
 

@@ -43,6 +43,21 @@ class Directory(click.Path):
         return super().convert(value, param, ctx)
 
 
+def require_apart(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
+    """Let files pass that are written where nothing is read. Raises click.UsageError.
+
+    What is read is at stake, not only what it says: a site, or a cluster that is a file.
+    """
+    read = {files.real(path) for path in inputs}
+    written: set[Path] = set()
+    for path in filter(None, outputs):
+        if files.real(path) in read:
+            raise click.UsageError(f"{path} is read here: it cannot be written to as well")
+        if files.real(path) in written:
+            raise click.UsageError(f"{path} cannot be written to twice")
+        written.add(files.real(path))
+
+
 def teller() -> Teller:
     """Return what tells of the work of this run."""
     return current().teller

@@ -43,6 +43,10 @@ def named(sites: Sequence[Path]) -> Sequence[Path]:
     return sites or (Path(os.environ.get("PROVISION_SITE", "site.yaml")),)
 
 
+_CLOCKS: Final = timedelta(minutes=5)
+"""How far clocks of two machines may be apart."""
+
+
 class Manner(Struct, frozen=True):
     """How plans are told: painted how, with which options to apply them, and where all of it is.
 
@@ -180,7 +184,13 @@ def _plan(
 def _fresh(plan: Plan, max_age: timedelta) -> Plan:
     """Let a plan pass that was made from what is not older. Raises Stale."""
     taken = plan.cluster.taken
-    if taken and datetime.now(UTC) - units.moment(taken) > max_age:
+    age = datetime.now(UTC) - units.moment(taken) if taken else timedelta()
+    if age < -_CLOCKS and max_age < timedelta.max:
+        raise Stale(
+            f"{plan.cluster.via}: recorded {taken}, which is still to come",
+            hint="a clock is wrong, here or where it was recorded",
+        )
+    if age > max_age:
         raise Stale(
             f"{plan.cluster.via}: recorded {taken}, which is too long ago",
             hint="record it again, with provision snapshot, or allow more with --max-age",

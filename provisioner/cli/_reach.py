@@ -34,6 +34,12 @@ class Reach(Struct, frozen=True):
     identity: str | None
     teller: Teller = field(default_factory=teller)
 
+    @property
+    def file(self) -> tuple[Path, ...]:
+        """The file that is the cluster, where it is one."""
+        kind, _, path = self.cluster.partition(":")
+        return (Path(path.partition(AS)[0] if kind == "local" else path),) if path else ()
+
     def open(self) -> Cluster:
         """Return the cluster. Raises FileError and ClusterError."""
         kind, _, path = self.cluster.partition(":")

@@ -69,6 +69,7 @@ def command(
     paint = _base.paint(color)
     keys, site = _read(words)
     _require_one_way(keys, from_site, everything=everything)
+    _base.require_apart((report,), (site, *reach.file))
     prepared = _base.prepare(site, templates)
     writable = None if dry_run else reach.open_writable(conditional=cas)
     with in_turn(prepared, writable, lock_wait, reach.teller):

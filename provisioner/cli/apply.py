@@ -46,6 +46,7 @@ def command(
 ) -> int:  # fmt: skip
     """Bring the live cluster to SITE: plan, judge, ask, apply in order, read back."""
     paint, (prune, only) = _base.paint(color), approval.mode(prune, only)
+    _base.require_apart((report,), (approval.site(site), *approval.files, *reach.file))
     prepared = _base.prepare(approval.site(site), templates)
     approval.require_current(prepared)
     live = reach.open_writable(conditional=cas)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -43,24 +45,41 @@ def command(
     SITE is site.yaml if none is given. Of several, each is told, and the worst of their exit codes is
     that of all: 1, where nobody could look, before 2.
     """
+    _base.require_apart((summary,), (*_plans.named(sites), *reach.file))
     found = _plans.make(sites, reach, _base.load_templates(templates), prune=False)
-    plans = _plans.made(found)
     if summary is not None:
-        text = "\n".join(map(drift.markdown, plans))
-        files.write(summary, text.encode(errors="backslashreplace"))
+        files.write(summary, _markdown(found).encode(errors="backslashreplace"))
     click.echo(_told(found, layout, color), nl=False)
     return _plans.worst(map(_code, found.values()))
 
 
 def _told(found: _plans.Found, layout: str, color: str) -> str:
-    plans = _plans.made(found)
     if layout == "json":
         return _as_json(found)
     if layout == "markdown":
-        return "\n".join(map(drift.markdown, plans))
+        return _markdown(found)
     if layout == "line":
-        return "".join(f"{drift.line(plan)}\n" for plan in plans)
-    return "\n".join(drift.text(plan, _base.paint(color)) for plan in plans)
+        return "".join(f"{line}\n" for line in _each(found, drift.line, drift.unseen))
+    paint = _base.paint(color)
+    tell = partial(drift.text, paint=paint)
+    return "\n".join(_each(found, tell, lambda *failed: f"{drift.unseen(*failed)}\n"))
+
+
+def _markdown(found: _plans.Found) -> str:
+    return "\n".join(_each(found, drift.markdown, drift.unseen_markdown))
+
+
+def _each(
+    found: _plans.Found,
+    tell: Callable[[Plan], str],
+    unseen: Callable[[str, ProvisionError], str],
+) -> Iterator[str]:
+    """Yield what is told of each site; of the only one that failed, its error on stderr says all."""
+    for file, made in found.items():
+        if not isinstance(made, ProvisionError):
+            yield tell(made)
+        elif len(found) > 1:
+            yield unseen(file, made)
 
 
 def _as_json(found: _plans.Found) -> str:

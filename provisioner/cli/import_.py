@@ -14,7 +14,7 @@ import click
 from provisioner import workflow
 from provisioner.applying.gate import gate
 from provisioner.change import ClusterInfo, Key
-from provisioner.cli import _base, _reach
+from provisioner.cli import _base, _new, _reach
 from provisioner.cluster.port import Cluster, Scope
 from provisioner.cluster.resource import Resource, resource
 from provisioner.errors import SiteError
@@ -38,8 +38,12 @@ _NEW: Final = Path("site.yaml")
     help="The site to write, or to add to.  [default: a new one on stdout]",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show what would be written there, as a diff.")
-@click.option("--site", "name", help="The name of a new site.  [default: the cluster's]")
-@click.option("--proxy", metavar="HOST:PORT", help="The cluster's address, for a new site.")
+@click.option(
+    "--site", "name", callback=_new.named, help="The name of a new site.  [default: the cluster's]"
+)
+@click.option(
+    "--proxy", metavar="HOST:PORT", callback=_new.at, help="The cluster's address, for a new site."
+)
 @_reach.cluster_options
 @_base.templates_option
 def command(
@@ -56,7 +60,9 @@ def command(
     if dry_run and output is None:
         raise click.UsageError("--dry-run shows what -o FILE would write: name the file")
     with reach.teller:
-        info, live = _look(reach.open())
+        cluster = reach.open()
+        reach.teller.phase("reading the cluster")
+        info, live = _look(cluster)
     target = _target(output, info, name, proxy)
     choice = choose(live, wishes, target.site.site, target.present)
     roles = (each.key.name for each in live if each.key.kind == "role")
@@ -66,7 +72,7 @@ def command(
     _put(target, made, output, dry_run=dry_run)
     for line in summary(made.written, left, choice.other_apps, target.site):
         _base.say(line)
-    if output and made.written:
+    if output and made.written and not dry_run:
         _say_next(made, target, _reach.again(reach, templates))
     return 0
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
-from provisioner.cli import _base
-from provisioner.schema.faults import Wrong
-from provisioner.schema.records import kind_of
+from provisioner.cli import _base, _new
 from provisioner.site import starter
-from provisioner.site.fields import HostPort
 from provisioner.system import files
 from provisioner.text.terminal import visible
 
@@ -21,9 +19,11 @@ from provisioner.text.terminal import visible
     "--variant", type=click.Choice(list(starter.VARIANTS)), default="minimal", show_default=True,
     help="; ".join(f"{name}: {what}" for name, what in starter.VARIANTS.items()) + ".",
 )  # fmt: skip
-@click.option("--site", "name", help="The site's name.  [default: the directory's]")
 @click.option(
-    "--proxy", metavar="HOST:PORT", default=starter.PROXY, show_default=True,
+    "--site", "name", callback=_new.named, help="The site's name.  [default: the directory's]"
+)
+@click.option(
+    "--proxy", metavar="HOST:PORT", default=starter.PROXY, show_default=True, callback=_new.at,
     help="The public address of your cluster.",
 )  # fmt: skip
 def command(directory: Path, variant: str, name: str | None, proxy: str) -> int:
@@ -32,12 +32,6 @@ def command(directory: Path, variant: str, name: str | None, proxy: str) -> int:
     A file that exists is left as it is, and named. Exit code 1 when nothing was written.
     """
     site = starter.site_name(name or files.real(directory).name)
-    if name is not None and name != site:
-        raise click.BadParameter(f"'{name}' is no name of a site; '{site}' is", param_hint="--site")
-    try:
-        kind_of(HostPort).read(proxy)
-    except Wrong as wrong:
-        raise click.BadParameter(wrong.faults[0].message, param_hint="--proxy") from wrong
     wanted = starter.render(_base.starter_texts(starter.COMMON, variant), site, proxy)
     written = 0
     for path, text in sorted(wanted.items()):
@@ -48,5 +42,6 @@ def command(directory: Path, variant: str, name: str | None, proxy: str) -> int:
         _base.say(f"{visible(str(directory))}: nothing was written: all files exist")
         return 1
     first = next(path for path in sorted(wanted) if path in ("site.yaml", "dev.yaml"))
-    _base.say(f"Site {site}. Next: provision check {visible(str(directory / first))}")
+    line = shlex.join(("provision", "check", str(directory / first)))
+    _base.say(f"Site {site}. Next: {visible(line)}")
     return 0

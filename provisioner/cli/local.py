@@ -32,6 +32,8 @@ def command() -> None:
 def init(path: Path, source: Path | None, name: str | None, teleport_version: str | None) -> int:
     """Make a new embedded cluster at PATH; a file that exists is never touched."""
     taken = snapshot.parse(files.read_bytes(source), str(source)) if source else None
+    if taken:
+        taken.require(snapshot.WHOLE)
     info = taken.info() if taken else None
     made = local.create(
         path,

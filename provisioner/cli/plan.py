@@ -52,12 +52,14 @@ def command(
     """
     if len(sites) > 1 and (output is not None or only or layout == "html"):
         raise click.UsageError("-o, --only and --format html take the plan of one SITE")
+    _base.require_apart((output, summary), (*_plans.named(sites), *reach.file))
     loaded = _base.load_templates(templates)
     found = _plans.make(sites, reach, loaded, prune=prune, only=only, max_age=max_age)
     manner = _plans.Manner(_base.paint(color), _reach.again(reach, templates), loaded, whole_at)
     if output is not None:
         files.write(output, _plans.as_json(found, manner).encode(errors="backslashreplace"))
     if summary is not None:
-        files.write(summary, _plans.markdown(found, manner, summary=True).encode())
+        text = _plans.markdown(found, manner, summary=True)
+        files.write(summary, text.encode(errors="backslashreplace"))
     click.echo(_plans.FORMATS[layout](found, manner), nl=False)
     return _plans.exit_code(found, detailed=detailed_exitcode)

@@ -45,6 +45,7 @@ def command(
     """
     if prune and site is None:
         raise click.UsageError("--prune is about the plan of a SITE")
+    _base.require_apart((output,), (*([site] if site else ()), *reach.file))
     scope = _scope(site, templates, prune=prune)
     live = reach.open()
     with reach.teller:

@@ -84,7 +84,9 @@ class LocalCluster:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        if not self._path.is_file():
+        with files.explained(self._path, "read"):
+            is_there = self._path.is_file()
+        if not is_there:
             raise FileError(
                 f"{self._path}: no embedded cluster here",
                 hint=f"make one with `provision local init {self._path}`",

@@ -31,7 +31,7 @@ from provisioner.values import EMPTY, Body, Plain, Secret, canonical_json, freez
 FORMAT_VERSION: Final = 1
 KINDS: Final = ("role", "bot", "app", "app_server", "token")
 MASK: Final = "<secret>"
-WHOLE: Final = Scope(("role", "bot", "app", "app_server"))
+WHOLE: Final = Scope(("role", "bot", "app", "app_server"), whole=True)
 """What a snapshot holds that is not taken for a site."""
 
 _LARGEST: Final = 256 * 1024 * 1024  # bytes; 10,000 bots take about 8 MB
@@ -70,7 +70,7 @@ class SnapshotCluster:
 
     def read(self, scope: Scope) -> tuple[Body, ...]:
         """Return every recorded document of the scope. Raises Missing for what was not recorded."""
-        self._require_whole(scope)
+        self.require(scope)
         for kind in scope.kinds:
             if kind not in self.documents:
                 raise Missing(
@@ -80,7 +80,8 @@ class SnapshotCluster:
         found = (body for kind in scope.kinds for body in self.documents[kind])
         return tuple(body for body in found if scope.shows(body))
 
-    def _require_whole(self, scope: Scope) -> None:
+    def require(self, scope: Scope) -> None:
+        """Raise Missing where not all of the scope was recorded as it was."""
         if self.site and scope.site not in ("", self.site):
             raise Missing(f"{self._info.via}: recorded for site {self.site} alone", hint=_AGAIN)
         if self.site and scope.whole:
@@ -99,7 +100,8 @@ def take(cluster: Cluster, *, now: datetime, scope: Scope = WHOLE) -> dict[str, 
     """Return the snapshot of a cluster as plain JSON values, ready to be written.
 
     It has no tokens but those of `scope`. Tokens whose name is their secret, registration secrets
-    and literal header values are never in it. Raises ClusterError.
+    and literal header values are never in it. What was taken of a snapshot is as old as that.
+    Raises ClusterError.
     """
     info = cluster.info()
     live = cluster.read(scope)
@@ -110,7 +112,8 @@ def take(cluster: Cluster, *, now: datetime, scope: Scope = WHOLE) -> dict[str, 
     return {
         "format_version": FORMAT_VERSION,
         "cluster": {"name": info.name, "version": info.version},
-        "taken": now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "taken": info.taken
+        or now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "documents": documents,
     }
 

@@ -33,7 +33,8 @@ def examine(reach: Callable[[], Cluster], site: Site | None = None) -> Iterator[
     if info.client is not None:
         yield Diagnosis(well=True, what="tctl", found=info.client)
     yield _versions(info, site)
-    for kind in _KINDS:
+    joins = site is not None and any(bot.join for bot in site.bots.values())
+    for kind in (*_KINDS, "token") if joins else _KINDS:
         yield _readable(cluster, kind)
 
 

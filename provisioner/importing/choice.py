@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
-from fnmatch import fnmatchcase
 from typing import Final
 
 from msgspec import Struct
@@ -85,8 +85,12 @@ def _is_split(agents: Iterable[Resource]) -> bool:
 
 def _is_wanted(key: Key, wishes: Collection[Key]) -> bool:
     return not wishes or any(
-        wish.kind == key.kind and fnmatchcase(key.name, wish.name) for wish in wishes
+        wish.kind == key.kind and _fits(key.name, wish.name) for wish in wishes
     )
+
+
+def _fits(name: str, wish: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, wish.split("*"))), name) is not None
 
 
 def _require_live(named: Iterable[Key], there: State) -> None:

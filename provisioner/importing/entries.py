@@ -21,6 +21,8 @@ from provisioner.text import units
 from provisioner.values import Plain, is_mapping, thaw
 
 COLLECTIONS: Final[Mapping[str, str]] = {"role": "roles", "app": "mcp_servers", "bot": "bots"}
+_SPOKEN_FOR: Final = ("LD_", "PROVISION_", "TELEPORT_")
+"""Variables that begin so are read by others: the loader of programs, this tool, Teleport's."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _VERSIONS: Final = ("v6", "v7", "v8")
 _DEFAULT_VERSION: Final = "v8"
@@ -39,9 +41,8 @@ class Entry(Struct, frozen=True):
 
     @property
     def key(self) -> Key:
-        """What the resource is called, an app as such even where only an agent has it."""
-        kind = self.live.key.kind
-        return Key("app" if kind == "app_server" else kind, self.live.key.name)
+        """What the resource is called in a site."""
+        return called(self.live.key)
 
     @property
     def path(self) -> tuple[str, str]:
@@ -56,8 +57,16 @@ class Entry(Struct, frozen=True):
         return tuple((name, value["env"]) for name, value in values if is_mapping(value))
 
 
-def entry_of(live: Resource) -> Entry:
-    """Return a live resource as an entry. Raises Inexpressible where it is plain that there is none."""
+def called(key: Key) -> Key:
+    """Return what a resource is called in a site: what only an agent has is an app as such."""
+    return Key("app", key.name) if key.kind == "app_server" else key
+
+
+def entry_of(live: Resource, taken: set[str]) -> Entry:
+    """Return a live resource as an entry. Raises Inexpressible where it is plain that there is none.
+
+    `taken` are the names of variables that values of headers are read from; new ones are added.
+    """
     if not _NAME.fullmatch(live.key.name):
         raise Inexpressible(
             "its name cannot stand in a site",
@@ -69,8 +78,9 @@ def entry_of(live: Resource) -> Entry:
     form = thaw(live.form)
     says = _metadata(form["metadata"])
     spec = form.get("spec", {})
-    made = {"role": _role, "app": _app, "bot": _bot}[live.key.kind](form, spec)
-    return Entry(live, {**says, **made})
+    if live.key.kind == "app":
+        return Entry(live, {**says, **_app(form, spec, taken)})
+    return Entry(live, {**says, **(_role if live.key.kind == "role" else _bot)(form, spec)})
 
 
 def _metadata(metadata: dict[str, Any]) -> dict[str, Plain]:
@@ -105,9 +115,8 @@ def _role(form: dict[str, Any], spec: dict[str, Any]) -> dict[str, Plain]:
     return {**own_version, **_sorted_below(entry)}
 
 
-def _app(form: dict[str, Any], spec: dict[str, Any]) -> dict[str, Plain]:
+def _app(form: dict[str, Any], spec: dict[str, Any], taken: set[str]) -> dict[str, Plain]:
     app = _in_words("app", spec)
-    taken: set[str] = set()
     for header in app.get("headers", ()):
         if is_concealed(header.get("value")):
             header["value"] = {"env": _variable(form["metadata"]["name"], header["name"], taken)}
@@ -117,7 +126,7 @@ def _app(form: dict[str, Any], spec: dict[str, Any]) -> dict[str, Plain]:
 def _variable(app: str, header: str, taken: set[str]) -> str:
     """Return the name of an environment variable for the value of a header, another one each time."""
     base = re.sub(r"[^A-Z0-9]+", "_", f"{app}_{header}".upper()).strip("_")
-    base = f"MCP_{base}" if base[0].isdigit() else base
+    base = f"MCP_{base}" if base[0].isdigit() or base.startswith(_SPOKEN_FOR) else base
     name = next(each for n in count(1) if (each := base if n == 1 else f"{base}_{n}") not in taken)
     taken.add(name)
     return name

@@ -18,7 +18,7 @@ from provisioner.cluster.references import trusted
 from provisioner.cluster.resource import Resource, equal
 from provisioner.errors import Problem, SiteError
 from provisioner.importing.choice import Choice, Left
-from provisioner.importing.entries import Entry, Inexpressible, entry_of
+from provisioner.importing.entries import Entry, Inexpressible, called, entry_of
 from provisioner.importing.insertion import lines_of, with_entries
 from provisioner.planning.compare import anybodys, differences
 from provisioner.rendering.render import render
@@ -68,7 +68,8 @@ def write_down(
     Raises SiteError where an entry spoils what the site said before, and SpliceError.
     """
     left: list[Left] = []
-    entries = list(_entries(choice.chosen, frozenset((*roles, *target.site.roles)), left))
+    known, taken = frozenset((*roles, *target.site.roles)), set(_variables(target.site))
+    entries = list(_entries(choice.chosen, known, taken, left))
     while entries:
         text = with_entries(target.text, target.site, entries, is_new=target.is_new)
         reasons = _reasons(target, text, entries, templates)
@@ -81,16 +82,24 @@ def write_down(
     return Imported(target.text, (), tuple(left))
 
 
+def _variables(site: Site) -> Iterator[str]:
+    """Yield the variables that headers of the site are read from."""
+    for server in site.mcp_servers.values():
+        for header in server.app.headers if server.app else ():
+            if header.value.env:
+                yield header.value.env
+
+
 def _entries(
-    chosen: Iterable[Resource], roles: frozenset[str], left: list[Left]
+    chosen: Iterable[Resource], roles: frozenset[str], taken: set[str], left: list[Left]
 ) -> Iterator[Entry]:
     """Yield what can be said at all; add what cannot to `left`."""
     for live in chosen:
         try:
-            entry = entry_of(live)
+            entry = entry_of(live, taken)
             _require_whole(live, roles)
         except Inexpressible as error:
-            left.append(Left(live.key, error.message, error.hint))
+            left.append(Left(called(live.key), error.message, error.hint))
         else:
             yield entry
 

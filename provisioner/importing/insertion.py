@@ -9,7 +9,7 @@ from provisioner.importing.entries import COLLECTIONS, Entry
 from provisioner.site.model import Site
 from provisioner.text import yamledit
 from provisioner.text.scalars import YAML
-from provisioner.values import Plain, is_mapping
+from provisioner.values import Plain
 
 _ORDER: Final = ("external_roles", "mcp_servers", "roles", "bots")
 
@@ -34,7 +34,7 @@ def with_entries(text: str, site: Site, entries: Iterable[Entry], *, is_new: boo
         if is_new:
             text += "\n" + _lines({name: addition})
         else:
-            text = yamledit.put(text, [name], _merged(yamledit.get(text, [name]), addition, site))
+            text = _added(text, name, addition, site)
     return text
 
 
@@ -64,11 +64,11 @@ def _additions(site: Site, entries: tuple[Entry, ...]) -> Mapping[str, Any]:
     return added
 
 
-def _merged(there: Plain, addition: Plain, site: Site) -> Plain:
-    """Return what a key shall say: what it says, or says with all that lies below it, and the rest."""
+def _added(text: str, name: str, addition: Plain, site: Site) -> str:
+    """Return the text with more under a key, where all that it says, with includes, counts."""
     if isinstance(addition, list):
-        return [*site.external_roles, *addition]
-    return {**(there if is_mapping(there) else {}), **addition}
+        return yamledit.put(text, [name], [*site.external_roles, *addition])
+    return yamledit.put_all(text, [name], addition)
 
 
 def _lines(value: Mapping[str, Plain]) -> str:

@@ -10,7 +10,7 @@ would be changed back, or changed under us.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -44,7 +44,7 @@ def adoption(
     known = before.known
     wanted = {each.key: each for each in desired.resources}
     keys = wish.keys or tuple(key for key in sorted(wanted) if _is_meant(known.get(key), wish))
-    _require_live(keys, before)
+    _require_live(keys, before, wanted)
     require_whole(keys, known)
     tokens = [key for key in keys if key.kind == "token"]
     found: list[Change] = []
@@ -65,7 +65,7 @@ def _is_meant(live: Resource | None, wish: Adoption) -> bool:
     return live is not None and live.owner == wish.from_site
 
 
-def _require_live(keys: Iterable[Key], live: State) -> None:
+def _require_live(keys: Iterable[Key], live: State, wanted: Collection[Key]) -> None:
     for key in keys:
         if key in live.known:
             continue
@@ -73,7 +73,11 @@ def _require_live(keys: Iterable[Key], live: State) -> None:
             reason = "it stands in its agent's own configuration, and is no resource of the cluster"
             raise Missing(f"{key} cannot be adopted: {reason}", hint="leave `app:` out of the site")
         bot = key.name.removeprefix("bot-")
-        hint = f"it goes with bot/{bot}" if Key("bot", bot) in live.known else "`apply` creates it"
+        hint = "see `tctl get` for what there is"
+        if Key("bot", bot) in live.known:
+            hint = f"it goes with bot/{bot}"
+        elif key in wanted:
+            hint = "`apply` creates it"
         raise Missing(f"{key} cannot be adopted: it is not in the cluster", hint=hint)
 
 
@@ -94,7 +98,11 @@ def _adopted(
         yield Change(Op.UNOWNED, key, at=wanted.at, reason=f"{other}: left alone", hint=hint)
     else:
         change = _adopt(wanted, live, site, other)
-        yield allowed(change, known, site) if key.kind == "token" else change
+        if key.kind == "token":
+            change = allowed(change, known, site)
+        if change.op is Op.CONFLICT and not wish.keys:  # nobody asked for this one
+            change = replace(change, op=Op.UNOWNED)
+        yield change
 
 
 def _of_another(wanted: Resource, live: Resource, wish: Adoption) -> Change:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from provisioner.change import Change
 from provisioner.checks.rules.elsewhere import UNCOMPARED, UNWRITABLE
 from provisioner.cluster.references import (
@@ -62,6 +64,16 @@ def require(changes: Iterable[Change], resolve: Resolve) -> None:
             "\n".join(message for message, _ in found),
             hint="\n".join(dict.fromkeys(hint for _, hint in found if hint)),
         )
+
+
+def as_wanted(changes: Iterable[Change], wanted: Iterable[Resource]) -> tuple[Change, ...]:
+    """Return adoptions as if they wrote what the site has, for `require`.
+
+    What is live is what they write. But where nobody can say whether that is what the site refers
+    to, nobody could say later who moved.
+    """
+    bodies = {each.key: each.body for each in wanted}
+    return tuple(replace(change, write=bodies[change.key]) for change in changes)
 
 
 def _lacking(

@@ -70,7 +70,7 @@ def fill(sections: Iterable[Section], room: int) -> Iterator[Fitted]:
 
 def size(lines: Iterable[str]) -> int:
     """Return how many bytes the lines take, each with its end."""
-    return sum(len(line.encode()) + 1 for line in lines)
+    return sum(len(line.encode(errors="backslashreplace")) + 1 for line in lines)
 
 
 def clipped(text: str, most: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from provisioner.change import Change, Plan
+from provisioner.errors import ProvisionError
 from provisioner.report._base import lines, rows_of
 from provisioner.report._markdown import code, fenced, prose
 from provisioner.text import diagnostics
@@ -49,6 +50,17 @@ def markdown(plan: Plan) -> str:
     head += [f"- {code(str(change.key), in_table=False)}{_why(change)}" for change in drifted]
     head += [""] * bool(drifted) + [prose(f"{_verdict(drifted)}{_more(plan)}.")]
     return _with_details("\n".join(head), drifted)
+
+
+def unseen(file: str, error: ProvisionError) -> str:
+    """Return one line about a site of which nobody could say whether it drifted."""
+    return f"{visible(file)}: not looked at: {visible(error.message.splitlines()[0])}"
+
+
+def unseen_markdown(file: str, error: ProvisionError) -> str:
+    """Return that as Markdown."""
+    title = f"### {code(file, in_table=False)} \N{MIDDLE DOT} not looked at"
+    return f"{title}\n\n{prose(error.message.splitlines()[0])}\n"
 
 
 def _with_details(head: str, drifted: Sequence[Change]) -> str:

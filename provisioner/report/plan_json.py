@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from provisioner import __version__
@@ -32,6 +33,7 @@ def as_json(plan: Plan, created_at: datetime) -> str:
 def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
     """Return the plan as plain values."""
     drifted, pending = plan.apart()
+    effects = _effects(plan.access)
     return {
         "format_version": FORMAT_VERSION,
         "tool": f"provision {__version__}",
@@ -44,7 +46,7 @@ def document(plan: Plan, created_at: datetime) -> dict[str, Plain]:
         "inputs": inputs(plan.inputs),
         "scope": list(plan.scope),
         "access": _access(plan.access),
-        "changes": [{**_change(change), **_effect(change, plan)} for change in plan.changes],
+        "changes": [{**_change(change), **_effect(change, effects)} for change in plan.changes],
         "notes": [_change(note) for note in plan.notes],
         "tests": [_test(test) for test in plan.tests],
         "problems": [diagnostics.entry(problem) for problem in plan.problems],
@@ -162,17 +164,19 @@ def _test(test: TestResult) -> dict[str, Plain]:
     }
 
 
-def _effect(change: Change, plan: Plan) -> dict[str, Plain]:
+def _effect(change: Change, effects: Mapping[tuple[str, str], bool]) -> dict[str, Plain]:
     """Say what one change does to access: it widens when anybody gains anything by it."""
-    mine = [row for row in plan.access.rows if _concerns(row, change)]
-    if any(row.gained for row in mine):
-        return {"effect": "widens"}
-    return {"effect": "narrows" if mine else "neutral"}
+    gains = effects.get((change.key.kind, change.key.name))
+    return {"effect": "neutral" if gains is None else "widens" if gains else "narrows"}
 
 
-def _concerns(row: AccessRow, change: Change) -> bool:
-    names = {"role": row.role, "bot": row.bot, "app": row.server}
-    return names.get(change.key.kind) == change.key.name
+def _effects(access: Access) -> Mapping[tuple[str, str], bool]:
+    """Return, by kind and name, what has to do with a gain or a loss, and whether with a gain."""
+    found: dict[tuple[str, str], bool] = {}
+    for row in access.rows:
+        for at in (("role", row.role), ("bot", row.bot), ("app", row.server)):
+            found[at] = row.gained or found.get(at, False)
+    return found
 
 
 def _field(field: Field) -> dict[str, Plain]:

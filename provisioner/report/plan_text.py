@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from provisioner.change import Op, Plan
 from provisioner.report import _access
 from provisioner.report._base import lines, on_agents, rows
-from provisioner.report._verdict import command, mode, summary
+from provisioner.report._verdict import command, mode, stops, summary
 from provisioner.text import diagnostics
 from provisioner.text.terminal import Paint, visible
 
@@ -44,11 +44,18 @@ def _agents(plan: Plan, paint: Paint) -> Iterator[str]:
         yield "\n".join([paint("bold", "RUNS ON YOUR AGENTS"), *lines])
 
 
+def _blocked(plan: Plan) -> str:
+    """Return the worst of what keeps a plan from being applied, as the first word of its end."""
+    if any(problem.severity == "error" for problem in plan.problems):
+        return "Errors:"
+    if any(note.op is Op.CONFLICT for note in plan.notes):
+        return "Conflicts:"
+    return "Access tests:" if stops(plan) else ""
+
+
 def _end(plan: Plan, paint: Paint, options: Sequence[str]) -> str:
-    wrong = any(problem.severity == "error" for problem in plan.problems)
-    if wrong or any(note.op is Op.CONFLICT for note in plan.notes):
-        blocked = paint("red", "Errors:" if wrong else "Conflicts:")
-        return f"{blocked} nothing of this can be applied. {summary(plan)}."
+    if blocked := _blocked(plan):
+        return f"{paint('red', blocked)} nothing of this can be applied. {summary(plan)}."
     if not plan.changes:
         extra = f" ({summary(plan)})" if plan.notes else ""
         return f"{paint('bold', 'No changes.')}{extra}"

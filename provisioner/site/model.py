@@ -41,8 +41,11 @@ def _as_format(value: Plain) -> Plain:
 
 
 def _as_selector(value: Plain) -> Plain:
+    if value == "*":
+        return {"labels": {"*": "*"}}
     if isinstance(value, dict):
-        return {"labels": value}
+        is_long = value.keys() <= {"names", "labels"} and isinstance(value.get("labels", {}), dict)
+        return value if is_long and value else {"labels": value}
     return {"names": [value] if isinstance(value, str) else value}
 
 

@@ -126,3 +126,18 @@ def test_a_test_that_is_mended_was_failing() -> None:
     """What passes now and failed before is told to have been failing."""
     result = judged(DENY, world(Identity("ci")), world(CI))
     assert (result.state, result.was_failing) == ("passed", True)
+
+
+@pytest.mark.parametrize(
+    ("servers", "number"),
+    [
+        ("*", 3), ({"labels": {"*": "*"}}, 3), ({"*": "*"}, 3), ("files", 1), (["files", "db"], 2),
+        ({"names": ["files", "web"]}, 2), ({"names": ["db"], "labels": {"env": "dev"}}, 3),
+        ({"env": "dev"}, 2), ({"labels": {"env": "dev"}}, 2), ({"labels": "x"}, 0),
+    ],
+)  # fmt: skip
+def test_ways_to_select_servers(servers: Any, number: int) -> None:
+    """Servers are named, or found by labels as a role finds them, in short or in full."""
+    everywhere = Identity("ci", (role("all", {"*": "*"}, "*"),))
+    result = judged({"bot": "ci", "servers": servers, "connect": False}, world(everywhere))
+    assert len([reason for reason in result.reasons if "it can connect" in reason]) == number

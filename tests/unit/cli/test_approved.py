@@ -109,6 +109,12 @@ def test_no_age(age: str, run: Run, cluster: str) -> None:
     assert run(*APPLY, cluster, "--max-age", age).code == 64
 
 
+def test_an_age_of_nothing(run: Run, site: Path, cluster: str) -> None:
+    """How old a plan may be is no question where none is given."""
+    ran = run("apply", site, "--yes", "--max-age", "1h", "--cluster", cluster)
+    assert (ran.code, "--max-age is about the plan of --plan FILE" in ran.err) == (64, True)
+
+
 def test_both_plan_and_digest(run: Run, cluster: str, approved: Path) -> None:
     """With --expect, the file has to hold the plan of that digest."""
     ran = run(*APPLY, cluster, "--expect", "a-b-c")

@@ -88,3 +88,12 @@ def test_several_sites(run: Run, site: Path, applied: str) -> None:
     ran = run("drift", site, "none.yaml", "--cluster", applied, "--summary", "drift.md")
     assert (ran.code, "none.yaml" in ran.err) == (1, True)
     assert "drift in 1 resource" in Path("drift.md").read_text()
+    assert "### `none.yaml` \N{MIDDLE DOT} not looked at" in Path("drift.md").read_text()
+    for layout, told in (
+        ("text", "none.yaml: not looked at: none.yaml: cannot read: "),
+        ("line", "none.yaml: not looked at: none.yaml: cannot read: "),
+        ("markdown", "### `none.yaml` \N{MIDDLE DOT} not looked at\n"),
+    ):
+        ran = run("drift", site, "none.yaml", "--cluster", applied, "--format", layout)
+        assert (ran.code, told in ran.out) == (1, True), ran.out
+    assert run("drift", "none.yaml", "--cluster", applied).out == ""

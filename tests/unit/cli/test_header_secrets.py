@@ -165,3 +165,23 @@ def test_mistakes_show_nothing(run: Run, site: Path, value: str) -> None:
     assert ran.code == 1
     if "prefix: 'hunter2 '" not in value:  # which is a scheme like any other
         assert "hunter2" not in ran.out + ran.err
+
+
+def test_an_adoption_needs_the_values(
+    run: Run, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody can say whether a live value is the one that is meant, nothing is marked as ours."""
+    cluster = f"local:{tmp_path / 'cluster.db'}"
+    assert run("local", "init", tmp_path / "cluster.db").code == 0
+    assert run("apply", site, "--yes", "--cluster", cluster).code == 0
+    other = tmp_path / "other.yaml"
+    other.write_text(site.read_text().replace("site: acme", "site: other"))
+    adopt = ("adopt", "--all", "--from-site", "acme", other, "--yes", "--cluster", cluster)
+    monkeypatch.delenv("TOKEN")
+    ran = clean(run(*adopt), tmp_path)
+    assert (ran.code, "header Authorization of app/files: " in ran.err) == (1, True)
+    assert run("drift", site, "--cluster", cluster).code == 0
+    monkeypatch.setenv("TOKEN", FIRST)
+    assert clean(run(*adopt), tmp_path).code == 0
+    monkeypatch.delenv("TOKEN")
+    assert run("drift", other, "--cluster", cluster).code == 0

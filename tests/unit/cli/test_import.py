@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -120,9 +122,12 @@ def test_a_site_with_errors(run: Run, site: Path, foreign: str) -> None:
 
 
 def test_a_bad_name_for_a_new_site(run: Run, foreign: str) -> None:
-    """A name that no site can have is an error of the site that would be written."""
+    """A name that no site can have, and an address that is none, are no options."""
     ran = run("import", "--site", "No Name", "--cluster", foreign)
-    assert (ran.code, "PV043" in ran.err) == (1, True), ran.err
+    assert (ran.code, "no name of a site; 'no-name' is" in ran.err) == (64, True), ran.err
+    for words in (("--proxy", "x"), ("--proxy", "\udcff:443"), ("--site", "\udcff")):
+        ran = run("import", *words, "--cluster", foreign)
+        assert (ran.code, "Traceback" in ran.err) == (64, False), ran.err
 
 
 def test_no_secret_in_any_output(run: Run, foreign: str, tmp_path: Path) -> None:
@@ -143,3 +148,63 @@ def test_a_snapshot(run: Run, foreign: str) -> None:
     assert run("snapshot", "-o", "live.json", "--cluster", foreign).code == 0
     recorded = run("import", "--cluster", "file:live.json")
     assert (recorded.code, recorded.out) == (0, run("import", "--cluster", foreign).out)
+
+
+def with_header(name: str, header: str, value: str) -> dict[str, object]:
+    headers = [{"name": header, "value": value}]
+    return app(name, uri="mcp+https://h/mcp", rewrite={"headers": headers})
+
+
+def test_each_secret_has_a_variable_of_its_own(run: Run, foreign: str, tmp_path: Path) -> None:
+    """No two headers are read from one variable, not even from one that the site has already."""
+    cluster = LocalCluster(tmp_path / "cluster.db")
+    give(cluster, with_header("one", "X-Key", "hunter2"), with_header("one-x", "Key", "hunter3"))
+    give(cluster, with_header("ld", "Preload", "hunter4"), with_header("two", "A", "hunter5"))
+    taken = {"name": "B", "value": {"env": "TWO_A"}}
+    server = {"labels": {"env": "dev"}, "app": {"uri": "mcp+https://h/mcp", "headers": [taken]}}
+    (tmp_path / "site.yaml").write_text(f"{SITE}mcp_servers: {json.dumps({'mine': server})}\n")
+    words = ("app/one", "app/one-x", "app/ld", "app/two")
+    ran = run("import", *words, "-o", "site.yaml", "--cluster", foreign)
+    assert ran.code == 0, ran.err
+    assert re.findall(r"header (\S+) of app/(\S+) is read from (\w+):", ran.err) == [
+        ("Preload", "ld", "MCP_LD_PRELOAD"),
+        ("X-Key", "one", "ONE_X_KEY"),
+        ("Key", "one-x", "ONE_X_KEY_2"),
+        ("A", "two", "TWO_A_2"),
+    ]
+
+
+def test_what_a_site_has_no_name_for(run: Run, foreign: str, tmp_path: Path) -> None:
+    """What only an agent has, by a name that no site can have, is an error where it is named in full."""
+    inner = app("S3", labels={"env": "dev"}, mcp={"command": "x"})
+    served = {
+        "kind": "app_server",
+        "version": "v3",
+        "metadata": {"name": "S3"},
+        "spec": {"app": inner},
+    }
+    taken = tmp_path / "live.json"
+    assert run("snapshot", "-o", taken, "--cluster", foreign).code == 0
+    document = json.loads(taken.read_text())
+    document["documents"]["app_server"].append(served)
+    taken.write_text(json.dumps(document))
+    ran = run("import", "app/S3", "--cluster", f"file:{taken}")
+    assert (ran.code, "app/S3 cannot be imported: its name cannot stand in a site" in ran.err) == (
+        1,
+        True,
+    )
+
+
+def test_brackets_stand_for_themselves(run: Run, foreign: str) -> None:
+    """In a name `*` alone stands for anything."""
+    assert "Imported nothing." in run("import", "role/[do]*", "--cluster", foreign).err
+    ran = run("import", "role/?ev", "--cluster", foreign)
+    assert (ran.code, "role/?ev cannot be imported" in ran.err) == (1, True)
+
+
+def test_a_dry_run_says_no_next_step(run: Run, foreign: str) -> None:
+    """What was not written cannot be adopted; what is waited for is told."""
+    ran = run(
+        "import", "role/dev", "-o", "new.yaml", "--dry-run", "--cluster", foreign, "--timings"
+    )
+    assert (ran.code, "Next:" in ran.err, "reading the cluster" in ran.err) == (0, False, True)

@@ -87,3 +87,8 @@ def test_a_file_in_the_way(run: Run, tmp_path: Path) -> None:
     ran = run("init", "new")
     assert (ran.code, ran.out) == (1, "")
     assert "new/.github/workflows/provision.yml: cannot write" in ran.err
+
+
+def test_the_next_step_can_be_typed(run: Run) -> None:
+    """A directory with a blank in its name is quoted."""
+    assert "Next: provision check 'a b/site.yaml'" in run("init", "a b").err

@@ -36,6 +36,41 @@ def test_a_cluster_of_a_snapshot(run: Run, cluster: str) -> None:
     assert (planned.code, "No changes." in planned.out) == (0, True)
 
 
+def test_no_cluster_of_a_part(run: Run, site: Path, cluster: str, tmp_path: Path) -> None:
+    """What was recorded for one site alone is no cluster: others would seem to be gone."""
+    assert run("snapshot", site, "-o", "part.json", "--cluster", cluster).code == 0
+    ran = run("local", "init", "new.db", "--from", "part.json")
+    assert (ran.code, "recorded in part" in ran.err) == (1, True)
+    assert not (tmp_path / "new.db").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("plan", "site.yaml", "-o", "site.yaml"),
+        ("plan", "--summary", "./site.yaml"),
+        ("plan", "-o", "same", "--summary", "same"),
+        ("plan", "-o", "cluster.db"),
+        ("drift", "--summary", "site.yaml"),
+        ("snapshot", "-o", "cluster.db"),
+        ("snapshot", "site.yaml", "-o", "link.yaml"),
+        ("apply", "--yes", "--report", "cluster.db"),
+        ("apply", "--yes", "--report", "site.yaml"),
+        ("adopt", "--all", "--yes", "--report", "site.yaml"),
+    ],
+)
+def test_what_is_read_is_not_written_to(
+    run: Run, site: Path, cluster: str, words: tuple[str, ...]
+) -> None:
+    """No output takes the place of the site, of a cluster that is a file, or of another output."""
+    site.with_name("link.yaml").symlink_to("site.yaml")
+    database = site.with_name("cluster.db")
+    before = site.read_bytes(), database.read_bytes()
+    ran = run(*words, "--cluster", cluster)
+    assert (ran.code, "cannot be written to" in ran.err) == (64, True), ran.err
+    assert (site.read_bytes(), database.read_bytes()) == before
+
+
 def test_a_cluster_of_ones_own(run: Run) -> None:
     """Name and release can be chosen; a release that is none is refused."""
     ran = run("local", "init", "a.db", "--name", "prod", "--teleport-version", "18.2.0")
@@ -175,3 +210,9 @@ def test_names_of_any_bytes(run: Run, tmp_path: Path) -> None:
         assert (ran.code, "\\udcff\\x1b[31m.yaml" in ran.err) == (1, True)
     (tmp_path / name).write_text("version: 1\nsite: a\nteleport: {proxy: a:443}\n")
     assert run("check", name).out == "\\udcff\\x1b[31m.yaml: no problems\n"
+    assert run("local", "init", "c.db").code == 0
+    for words in (("--format", "markdown"), ("--summary", "s.md"), ("--whole-at", "\udcff")):
+        ran = run("plan", name, *words, "--cluster", "local:c.db")
+        assert (ran.code, ran.err) == (0, "")
+    ran = run("plan", name, "--cluster", f"local:{'x' * 300}")
+    assert (ran.code, "the name is too long" in ran.err) == (1, True)

@@ -186,3 +186,24 @@ def test_the_environment_names_the_cluster(
     """PROVISION_CLUSTER is the cluster where none is given."""
     monkeypatch.setenv("PROVISION_CLUSTER", cluster)
     assert "-> cluster (Teleport" in run("plan").out
+
+
+def test_a_record_of_the_future(run: Run, cluster: str, site: Path) -> None:
+    """Where it matters how old a record is, one that is still to come is refused."""
+    assert run("snapshot", "-o", "live.json", "--cluster", cluster).code == 0
+    taken = site.with_name("live.json")
+    document = json.loads(taken.read_text())
+    taken.write_text(json.dumps({**document, "taken": "2999-01-01T00:00:00Z"}))
+    assert run("plan", "--cluster", "file:live.json").code == 0
+    ran = run("plan", "--cluster", "file:live.json", "--max-age", "1h")
+    assert (ran.code, "a clock is wrong" in ran.err) == (4, True)
+
+
+def test_a_broken_test_is_no_plan_to_apply(run: Run, site: Path, cluster: str) -> None:
+    """Where an access test fails, the end of the plan says so, and gives no command that is refused."""
+    server = "{labels: {env: x}, tools: [drop], app: {uri: 'mcp+https://h/mcp'}}"
+    claims = "tests: {t: {bot: ci, server: files, allow: [drop]}}"
+    site.write_text(f"{SITE}mcp_servers: {{files: {server}}}\n{claims}\n")
+    ran = run("plan", "--cluster", cluster)
+    assert "Access tests: nothing of this can be applied." in ran.out
+    assert "Apply exactly this" not in ran.out

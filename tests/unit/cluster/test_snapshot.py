@@ -354,3 +354,12 @@ def test_a_token_without_a_method_is_its_own_secret() -> None:
             return tuple(bodies)
 
     assert take(Adapter(), now=NOON, scope=Scope(KINDS, site="acme"))["documents"]["token"] == []
+
+
+def test_a_snapshot_of_a_snapshot_is_as_old() -> None:
+    """Nothing was read anew, so the time stays; and of a part no whole can be taken."""
+    first = loaded(snapshot(taken="2026-06-30T12:00:00Z"))
+    assert take(first, now=datetime.now(UTC))["taken"] == "2026-06-30T12:00:00Z"
+    part = loaded(snapshot(site="acme", left_out={"role": ["theirs"]}))
+    with pytest.raises(Missing, match="recorded in part, for site acme"):
+        take(part, now=datetime.now(UTC))

@@ -42,6 +42,13 @@ def test_all_is_well() -> None:
     ]
 
 
+def test_join_tokens_are_read_where_the_site_has_some() -> None:
+    """A site that has machines join reads tokens, so the right to it is looked at too."""
+    joins = "bots: {ci: {roles: [], join: {method: github, allow: [{repository: a/b}]}}}"
+    assert told(MemoryCluster, joins)[-1] == (True, "read token", "0 found")
+    assert told(MemoryCluster, "bots: {ci: {roles: []}}")[-1][1] == "read app_server"
+
+
 def test_no_way_to_the_cluster() -> None:
     """Without a cluster there is one diagnosis, with the cure, and nothing after it."""
 

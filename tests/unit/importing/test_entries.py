@@ -12,7 +12,7 @@ LIVE = {str(each.key): each for each in live(populated(*EXPRESSIBLE))}
 
 
 def says(name: str) -> Any:
-    return entry_of(LIVE[name]).says
+    return entry_of(LIVE[name], set()).says
 
 
 def test_a_role_in_words() -> None:
@@ -67,7 +67,7 @@ def test_bots(ttl: Any) -> None:
     """A bot's traits are a mapping, and both spellings of its lifetime are one."""
     traits = [{"name": "team", "values": ["ml"]}, {"name": "mcp_tools", "values": ["b", "a"]}]
     live_bot = resource(bot("ci", "dev", "access", max_session_ttl=ttl, traits=traits))
-    assert entry_of(live_bot).says == {
+    assert entry_of(live_bot, set()).says == {
         "roles": ["access", "dev"],
         "traits": {"team": ["ml"], "mcp_tools": ["a", "b"]},
         "max_session_ttl": "1h30m",
@@ -84,7 +84,7 @@ def test_a_server_of_an_agent() -> None:
         "metadata": {"name": "static"},
         "spec": {"app": inner},
     }
-    entry = entry_of(resource(body))
+    entry = entry_of(resource(body), set())
     assert (entry.path, entry.says) == (("mcp_servers", "static"), {"labels": {"env": "dev"}})
 
 
@@ -99,7 +99,7 @@ def test_a_server_of_an_agent() -> None:
 def test_what_cannot_be_said(body: dict[str, Any], reason: str) -> None:
     """What a site has no way to say is refused with the reason and what can be done."""
     with pytest.raises(Inexpressible) as caught:
-        entry_of(resource(body))
+        entry_of(resource(body), set())
     assert caught.value.message == reason
     assert caught.value.hint
 
@@ -115,4 +115,4 @@ def test_durations(written: str, said: str) -> None:
         for each in live(populated(role("a", options={"max_session_ttl": written})))
         if each.key.name == "a"
     )
-    assert entry_of(found).says["options"] == {"max_session_ttl": said}
+    assert entry_of(found, set()).says["options"] == {"max_session_ttl": said}

@@ -11,7 +11,7 @@ LIVE = {str(each.key): each for each in live(populated(*EXPRESSIBLE))}
 
 
 def entries(*names: str) -> list[Entry]:
-    return [entry_of(LIVE[name]) for name in names]
+    return [entry_of(LIVE[name], set()) for name in names]
 
 
 def site_of(text: str) -> Site:
@@ -116,6 +116,13 @@ def test_a_file_that_is_there() -> None:
     )
 
 
+def test_anchors_stay() -> None:
+    """An entry with an anchor, and one that stands for it, are no obstacle beside new ones."""
+    text = "roles:\n  x: &x {app_labels: {a: b}} # one\n  y: *x\n"
+    after = with_entries(text, site_of(text), entries("role/expression"), is_new=False)
+    assert after.startswith(f"{text}  expression:\n")
+
+
 def test_nothing_to_add() -> None:
     """Without entries the text is the same, byte for byte."""
     assert with_entries(WRITTEN, site_of(WRITTEN), [], is_new=False) == WRITTEN
@@ -124,8 +131,8 @@ def test_nothing_to_add() -> None:
 def test_roles_of_others() -> None:
     """Only roles are named as those of others that neither the site nor the import has."""
     there = sites.site("external_roles: [access]\nroles: {mine: {}}")
-    held = entry_of(resource(bot("b", "access", "mine", "new", "Strange")))
-    new = entry_of(resource(role("new", allow=reading())))
+    held = entry_of(resource(bot("b", "access", "mine", "new", "Strange")), set())
+    new = entry_of(resource(role("new", allow=reading())), set())
     assert strangers(there, [held, new]) == ["Strange"]
 
 

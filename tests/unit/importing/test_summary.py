@@ -10,7 +10,7 @@ from tests.foreign import OPERATOR, OTHER, app, bot, reading, role
 
 
 def entry(body: dict[str, object]) -> Entry:
-    return entry_of(resource(body))
+    return entry_of(resource(body), set())
 
 
 DEV = entry(role("dev", allow=reading()))

@@ -184,7 +184,8 @@ def app_server(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "said", "hint"),
     [
-        ("role/gone", "it is not in the cluster", "`apply` creates it"),
+        ("role/dev", "it is not in the cluster", "`apply` creates it"),
+        ("role/gone", "it is not in the cluster", "see `tctl get`"),
         ("role/bot-ci", "it is not in the cluster", "it goes with bot/ci"),
         ("app/static", "it stands in its agent's own configuration", "leave `app:` out"),
     ],
@@ -192,7 +193,7 @@ def app_server(name: str) -> dict[str, Any]:
 def test_what_is_not_there(name: str, said: str, hint: str) -> None:
     """A name that nothing live has is an error, with what can be done."""
     with pytest.raises(Missing, match=said) as caught:
-        made(existing=(bot("ci", labels={}), app_server("static")), names=name)
+        made(role(), existing=(bot("ci", labels={}), app_server("static")), names=name)
     assert hint in caught.value.hint
 
 
@@ -202,6 +203,11 @@ def test_tokens_that_remember_a_key() -> None:
     wanted = (bot("ci"), token("t", "ci", method="bound_keypair"))
     note = only(made(*wanted, existing=(bot("ci"), bound), names="token/t"))
     assert (note.op, "drops the key" in note.reason) == (Op.CONFLICT, True)
+    lines = made(*wanted, existing=(bot("ci", labels={}), bound))
+    assert [(line.op, str(line.key)) for line in (*lines.changes, *lines.notes)] == [
+        (Op.ADOPT, "bot/ci"),
+        (Op.UNOWNED, "token/t"),
+    ]
 
 
 def test_a_token_of_a_bot_of_others() -> None:
