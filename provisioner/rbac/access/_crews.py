@@ -202,7 +202,7 @@ def _beyond(entry: Entry, here: Permitted, there: Iterable[Permitted]) -> Answer
     """Say whether `entry` lets a name through here that each way there refuses."""
     refusals = [tuple(_refusals(way)) for way in _fewer(there)]
     if prod(map(len, refusals)) > _MANY:
-        return Answer(None, reason="too many ways to be looked at")
+        return Answer(None)
     found = [_refused(entry, here, each) for each in product(*refusals)]
     undecided = next((answer for answer in found if answer.value is None), Answer(value=False))
     return next((answer for answer in found if answer.value), undecided)

@@ -9,6 +9,7 @@ from provisioner.cluster.resource import resource
 from provisioner.planning.state import is_mcp, outcome, served_app, state
 from tests.bodies import app, bot, role
 
+BOTH = (("env", "dev"), ("team", "ml"))
 DYNAMIC = {"teleport.dev/origin": "dynamic"}
 
 
@@ -49,6 +50,8 @@ def test_agents_that_serve_the_same() -> None:
         "db": [{}],
         "files": [{"env": "dev"}, {"env": "prod"}],
     }
+    turned = [app("files", labels=dict(pairs)) for pairs in (BOTH, BOTH[::-1])]
+    assert apps(agent(turned[0]), agent(turned[1], "two")) == {"files": [dict(BOTH)]}
     assert apps(agent(prod), agent(dev)) == {"files": [{"env": "dev"}, {"env": "prod"}]}
 
 
@@ -85,6 +88,11 @@ def test_what_becomes_of_what_is_served() -> None:
         ((_, found),) = outcome(before, [change]).apps()
         assert [each["metadata"]["labels"]["env"] for each in found] == left
     assert [len(found) for _, found in before.apps()] == [2]
+    later = app("wiki", labels={})
+    made = outcome(
+        before, [delete, Change(Op.CREATE, Key("app", "wiki"), after=later, write=later)]
+    )
+    assert [name for name, _ in made.apps()] == ["files", "wiki"]
     create = Change(Op.CREATE, Key("app", "files"), after=new, write=new)
     lagging = state(map(resource, (agent(old), agent(own, "two"))))
     ((_, found),) = outcome(lagging, [create]).apps()
