@@ -20,7 +20,8 @@ from provisioner.change import Plan
 from provisioner.cli._base import load_templates
 from provisioner.cluster import snapshot
 from provisioner.cluster.memory import MemoryCluster
-from provisioner.report import plan_json, plan_markdown, plan_text
+from provisioner.report import plan_html, plan_json, plan_markdown, plan_text
+from provisioner.report._graph import graph
 from provisioner.text import terminal
 from tests.counting import calls
 
@@ -59,9 +60,10 @@ class Fleet:
         plan_markdown.text(made, ())
 
     def begin(self) -> None:
-        """Plan into an empty cluster, and tell it as data."""
+        """Plan into an empty cluster, and tell it as data and as a page."""
         made = workflow.make_plan(self.prepare(), MemoryCluster(), prune=False)
         plan_json.as_json(made, datetime(2026, 1, 1, tzinfo=UTC))
+        plan_html.page(made, TEMPLATES)
 
     def apply(self) -> None:
         """Plan and apply."""
@@ -84,6 +86,15 @@ WORKS: dict[str, Callable[[Fleet], object]] = {
 def fleets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Fleet, Fleet]:
     root = tmp_path_factory.mktemp("fleets")
     return Fleet(root, FEW), Fleet(root, MANY)
+
+
+def test_four_times_the_nodes_are_four_times_the_work(fleets: tuple[Fleet, Fleet]) -> None:
+    """What is too much to be told apart is joined in a drawing, in no more time than it takes to look."""
+    few, many = (
+        workflow.make_plan(fleet.prepare(), MemoryCluster(), prune=False) for fleet in fleets
+    )
+    graph(few)
+    assert calls(partial(graph, many)) < LIMIT * calls(partial(graph, few))
 
 
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS.keys())

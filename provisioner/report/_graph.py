@@ -159,16 +159,22 @@ def _merged(graph: Graph, key: Callable[[Node], object]) -> Graph:
     groups: dict[object, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         groups[key(node)].append(node)
-    into = {node: _union(group) for group in groups.values() for node in group}
-    ties: dict[Tie, State] = {}
+    # By number: a node of thousands of names is hashed as slowly as they are.
+    into = {node: number for number, group in enumerate(groups.values()) for node in group}
+    unions = [_union(group) for group in groups.values()]
+    ties: dict[tuple[int, int], State] = {}
     for (start, end), state in graph.ties.items():
         tie = into[start], into[end]
         ties[tie] = _joined(ties.get(tie), state)
-    effects: dict[Node, tuple[int, int]] = {}
+    effects: dict[int, tuple[int, int]] = {}
     for node, (gained, lost) in graph.effects.items():
         more, less = effects.get(into[node], (0, 0))
         effects[into[node]] = (more + gained, less + lost)
-    return Graph(tuple(sorted(set(into.values()))), ties, effects)
+    return Graph(
+        tuple(sorted(unions)),
+        {(unions[start], unions[end]): state for (start, end), state in ties.items()},
+        {unions[number]: effect for number, effect in effects.items()},
+    )
 
 
 def _union(group: list[Node]) -> Node:
