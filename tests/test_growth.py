@@ -24,6 +24,7 @@ from provisioner.report import plan_html, plan_json, plan_markdown, plan_text
 from provisioner.report._graph import graph
 from provisioner.text import terminal
 from tests.counting import calls
+from tests.sites import HEAD
 
 ROOT = Path(__file__).parent.parent
 FEW, MANY = 60, 240
@@ -88,13 +89,18 @@ def fleets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Fleet, Fleet]:
     return Fleet(root, FEW), Fleet(root, MANY)
 
 
-def test_four_times_the_nodes_are_four_times_the_work(fleets: tuple[Fleet, Fleet]) -> None:
+def test_four_times_the_nodes_are_four_times_the_work(tmp_path: Path) -> None:
     """What is too much to be told apart is joined in a drawing, in no more time than it takes to look."""
-    few, many = (
-        workflow.make_plan(fleet.prepare(), MemoryCluster(), prune=False) for fleet in fleets
-    )
-    graph(few)
-    assert calls(partial(graph, many)) < LIMIT * calls(partial(graph, few))
+    plans = []
+    for number in (MANY, 4 * MANY):
+        bots = "".join(f"  b{each}: {{roles: [r]}}\n" for each in range(number))
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(f"{HEAD}roles: {{r: {{app_labels: {{a: b}}, tools: [x]}}}}\nbots:\n{bots}")
+        plans.append(
+            workflow.make_plan(workflow.prepare(path, TEMPLATES), MemoryCluster(), prune=False)
+        )
+    few, many = (calls(partial(graph, plan)) for plan in plans)
+    assert many < 4 * log(4 * MANY) / log(MANY) * few
 
 
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS.keys())
