@@ -28,6 +28,7 @@ from tests.sites import HEAD
 
 ROOT = Path(__file__).parent.parent
 FEW, MANY = 60, 240
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 LIMIT = MANY / FEW * log(MANY) / log(FEW)  # what n log n would take
 
 
@@ -57,13 +58,13 @@ class Fleet:
         """Plan, and tell the plan in three formats."""
         made = self.plan()
         plan_text.text(made, terminal.plain, ())
-        plan_json.as_json(made, datetime(2026, 1, 1, tzinfo=UTC))
+        plan_json.as_json(made, MOMENT)
         plan_markdown.text(made, ())
 
     def begin(self) -> None:
         """Plan into an empty cluster, and tell it as data and as a page."""
         made = workflow.make_plan(self.prepare(), MemoryCluster(), prune=False)
-        plan_json.as_json(made, datetime(2026, 1, 1, tzinfo=UTC))
+        plan_json.as_json(made, MOMENT)
         plan_html.page(made, TEMPLATES)
 
     def apply(self) -> None:
@@ -89,18 +90,28 @@ def fleets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Fleet, Fleet]:
     return Fleet(root, FEW), Fleet(root, MANY)
 
 
-def test_four_times_the_nodes_are_four_times_the_work(tmp_path: Path) -> None:
-    """What is too much to be told apart is joined in a drawing, in no more time than it takes to look."""
-    plans = []
+ONE_FOR_ALL = f"""\
+{HEAD}mcp_servers: {{s: {{labels: {{a: b}}, tools: [x], app: {{uri: mcp+https://h/mcp}}}}}}
+roles: {{r: {{app_labels: {{a: b}}, tools: [x]}}}}
+bots:
+"""
+
+
+@pytest.mark.parametrize("tell", [graph, partial(plan_json.as_json, created_at=MOMENT)])
+def test_four_times_the_gains_are_four_times_the_work(
+    tmp_path: Path, tell: Callable[[Plan], object]
+) -> None:
+    """What all bots gain alike is drawn, and told as data, in no more time than it takes to look."""
+    took = []
     for number in (MANY, 4 * MANY):
-        bots = "".join(f"  b{each}: {{roles: [r]}}\n" for each in range(number))
         path = tmp_path / f"{number}.yaml"
-        path.write_text(f"{HEAD}roles: {{r: {{app_labels: {{a: b}}, tools: [x]}}}}\nbots:\n{bots}")
-        plans.append(
-            workflow.make_plan(workflow.prepare(path, TEMPLATES), MemoryCluster(), prune=False)
+        path.write_text(
+            ONE_FOR_ALL + "".join(f"  b{each}: {{roles: [r]}}\n" for each in range(number))
         )
-    few, many = (calls(partial(graph, plan)) for plan in plans)
-    assert many < 4 * log(4 * MANY) / log(MANY) * few
+        made = workflow.make_plan(workflow.prepare(path, TEMPLATES), MemoryCluster(), prune=False)
+        assert len(made.access.rows) == 2 * number
+        took.append(calls(partial(tell, made)))
+    assert took[1] < 4 * log(4 * MANY) / log(MANY) * took[0]
 
 
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS.keys())
