@@ -20,11 +20,13 @@ from provisioner.change import Plan
 from provisioner.cli._base import load_templates
 from provisioner.cluster import snapshot
 from provisioner.cluster.memory import MemoryCluster
+from provisioner.rbac.access import Identity, Server, World, difference
 from provisioner.report import plan_html, plan_json, plan_markdown, plan_text
 from provisioner.report._graph import graph
 from provisioner.text import terminal
 from tests.counting import calls
 from tests.sites import HEAD
+from tests.worlds import role
 
 ROOT = Path(__file__).parent.parent
 FEW, MANY = 60, 240
@@ -112,6 +114,27 @@ def test_four_times_the_gains_are_four_times_the_work(
         assert len(made.access.rows) == 2 * number
         took.append(calls(partial(tell, made)))
     assert took[1] < 4 * log(4 * MANY) / log(MANY) * took[0]
+
+
+def teams(number: int, **labels: str) -> World:
+    """Return so many teams, each with a bot, a role and a server of its own."""
+    names = [f"t{each}" for each in range(number)]
+    return World(
+        tuple(Identity(name, (role(name, {"team": name}, "*"),)) for name in names),
+        tuple(Server(name, {"team": name, **labels}, ("a", "b")) for name in names),
+    )
+
+
+def test_four_times_the_teams_are_four_times_the_work() -> None:
+    """Bots are held against the servers that their roles can match, and not against all."""
+    took = []
+    for number in (MANY, 4 * MANY):
+        before, after = teams(number), teams(number, moved="yes")
+        every = partial(difference, World(), after)
+        moved = partial(difference, before, World(before.identities, after.servers))
+        took.append((calls(every), calls(moved)))
+    for few, many in zip(*took, strict=True):
+        assert many < 4 * log(4 * MANY) / log(MANY) * few
 
 
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS.keys())

@@ -110,12 +110,14 @@ def _changed(
     """Yield both sides of every pair of identity and server where either is not what it was."""
     old_bots = {one.name: one for one in before.identities}
     new_bots = {one.name: one for one in after.identities}
-    old_places, new_places = reader.places
-    names = sorted(old_places.keys() | new_places.keys())
-    moved = [name for name in names if old_places.get(name) != new_places.get(name)]
+    olds, news = reader.places
+    old_places, new_places = olds.named, news.named
+    names = dict.fromkeys(sorted(old_places.keys() | new_places.keys()))
+    moved = {name: None for name in names if old_places.get(name) != new_places.get(name)}
     for bot in sorted(old_bots.keys() | new_bots.keys()):
         old, new = old_bots.get(bot), new_bots.get(bot)
-        for name in moved if old == new else names:
+        every = moved if old == new else names
+        for name in reader.near(every, (old, olds), (new, news)):
             left, right = old_places.get(name), new_places.get(name)
             yield (
                 reader.spot(old, left) if old and left else None,

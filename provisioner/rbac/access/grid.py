@@ -148,7 +148,8 @@ class Matrix:
     def __init__(self, world: World) -> None:
         self._reader = Reader(world)
         self._identities = {one.name: one for one in world.identities}
-        (self._places,) = self._reader.places
+        (places,) = self._reader.places
+        self._places = places
 
     def connects(self, bot: str, server: str) -> bool:
         """Say whether the bot can have a session with the server."""
@@ -165,7 +166,7 @@ class Matrix:
 
     def opened(self, bot: str) -> Iterator[Spot]:
         """Yield the servers with which one identity can have a session, in their order."""
-        return self._reader.open(self._identities[bot], self._places.values())
+        return self._reader.open(self._identities[bot], self._places)
 
     def rows(self) -> Iterator[Row]:
         """Yield all that is allowed, by identity and server in their order."""
@@ -174,7 +175,7 @@ class Matrix:
 
     def spot(self, bot: str, server: str) -> Spot:
         """Return what the bot may do on the server; raises KeyError for names of neither."""
-        return self._reader.spot(self._identities[bot], self._places[server])
+        return self._reader.spot(self._identities[bot], self._places.named[server])
 
 
 def matrix(world: World) -> Matrix:
@@ -182,10 +183,28 @@ def matrix(world: World) -> Matrix:
     return Matrix(world)
 
 
+class Places:
+    """The servers of one world, by name and by the numbers of their sets of labels."""
+
+    def __init__(self, named: Mapping[str, Place]) -> None:
+        self.named = named
+        self._every = tuple(named.values())
+        self._at: dict[int, list[int]] = {}
+        for order, place in enumerate(self._every):
+            self._at.setdefault(place.label_set, []).append(order)
+
+    def near(self, sets: frozenset[int] | None) -> Iterable[Place]:
+        """Return the places with one of these sets of labels, in their order; None: all of them."""
+        if sets is None:
+            return self._every
+        found = sorted(order for number in sets for order in self._at.get(number, ()))
+        return (self._every[order] for order in found)
+
+
 class Reader:
     """Reads worlds, each role once, and once for each identity where it says so.
 
-    `places` are, for each world, its servers by their names.
+    `places` are, for each world, its servers.
     """
 
     def __init__(self, *worlds: World) -> None:
@@ -201,18 +220,28 @@ class Reader:
         """Return what `identity` may do at one of the places."""
         return Spot(identity.name, place, self._crew(identity).at(place))
 
-    def open(self, identity: Identity, places: Iterable[Place]) -> Iterator[Spot]:
+    def open(self, identity: Identity, places: Places) -> Iterator[Spot]:
         """Yield those of the places with which `identity` can have a session, in their order."""
         crew, bot = self._crew(identity), identity.name
-        near = crew.candidates
-        for place in places:
-            if near is None or place.label_set in near:
-                standing = crew.at(place)
-                if standing.closed is None:
-                    yield Spot(bot, place, standing)
+        for place in places.near(crew.candidates):
+            standing = crew.at(place)
+            if standing.closed is None:
+                yield Spot(bot, place, standing)
 
-    def _located(self, world: World) -> Mapping[str, Place]:
-        return {name: self._together(sides) for name, sides in world.named().items()}
+    def near(
+        self, names: Mapping[str, None], *asked: tuple[Identity | None, Places]
+    ) -> Iterable[str]:
+        """Return those of the names, in order, where any of the identities might have a session."""
+        found: set[str] = set()
+        for identity, places in asked:
+            sets = self._crew(identity).candidates if identity else frozenset()
+            if sets is None:
+                return names
+            found.update(place.server.name for place in places.near(sets))
+        return sorted(name for name in found if name in names)
+
+    def _located(self, world: World) -> Places:
+        return Places({name: self._together(sides) for name, sides in world.named().items()})
 
     def _together(self, servers: list[Server]) -> Place:
         """Return what is served under one name as one place."""
