@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import threading
 import time
@@ -240,7 +241,10 @@ class Client:
 
     def hear(self) -> bytes:
         """Return the next line, or what there is at the end."""
-        while b"\n" not in self.heard and (part := os.read(self.reading, 1 << 16)):
+        while b"\n" not in self.heard:
+            assert select.select([self.reading], [], [], 60)[0], "nothing is said any more"
+            if not (part := os.read(self.reading, 1 << 16)):
+                break
             self.heard += part
         end = self.heard.find(b"\n") + 1 or len(self.heard)
         line, self.heard = self.heard[:end], self.heard[end:]
@@ -272,6 +276,8 @@ def session(*argv: str, patience: float = 5) -> Iterator[Client]:
             with suppress(OSError):
                 os.close(number)
         thread.join(20)
+        # A thread that is about to read would read from whatever gets this number next.
+        _wait(lambda: not any("_pass_up" in each.name for each in threading.enumerate()))
         os.close(ours_in)
     assert not thread.is_alive()
 
