@@ -23,7 +23,8 @@ from provisioner.change import Access
 from provisioner.cli._base import load_templates
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.planning import plan as planning
-from provisioner.planning.impact import Inventory, State, impact
+from provisioner.planning.impact import Inventory, impact
+from provisioner.planning.state import State
 
 SIZE = 1000
 SERVERS = 100

@@ -30,8 +30,9 @@ from provisioner.cli._base import load_templates
 from provisioner.cluster import snapshot
 from provisioner.cluster.memory import MemoryCluster
 from provisioner.planning.digests import approval
-from provisioner.planning.impact import impact, outcome
+from provisioner.planning.impact import impact
 from provisioner.planning.inputs import inputs
+from provisioner.planning.state import outcome, state
 from provisioner.rendering.render import render
 from provisioner.report import plan_json, plan_markdown, plan_text
 from provisioner.site import sitefile
@@ -94,9 +95,9 @@ def one(site: Path, live: Path) -> dict[str, dict[str, float]]:
 def _from_plan_on(clock: Clock, prepared: workflow.Prepared, seen: workflow.Seen) -> None:
     with clock.stage("plan"):
         made = workflow.plan_for(prepared, seen, prune=False)
-    known = {live.key: live for live in seen.live}
+    before = state(seen.live)
     with clock.stage("access"):
-        impact(known, outcome(known, made.changes), prepared.inventory.get)
+        impact(before, outcome(before, made.changes), prepared.inventory.get)
     with clock.stage("digest"):
         approval(made)
     # The planner has done both as well.

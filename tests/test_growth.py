@@ -147,6 +147,18 @@ def test_four_times_the_bots_are_four_times_the_work(
     assert calls(partial(work, many)) < LIMIT * calls(partial(work, few))
 
 
+def test_what_is_measured_is_what_there_is(fleets: tuple[Fleet, Fleet]) -> None:
+    """Each benchmark can be loaded, and the stages of a site are timed by their names."""
+    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+    script = f"import sys; sys.path.insert(0, 'benchmarks'); import {', '.join(names)}"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+    few, _ = fleets
+    command = [sys.executable, str(ROOT / "benchmarks" / "stages.py"), "--one"]
+    command += [str(few.site), str(few.live)]
+    took = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert {"load", "decode", "rules", "render", "read", "plan", "access", "report"} <= took.keys()
+
+
 def test_the_page_shows_what_was_measured() -> None:
     """Tables and plots of docs/benchmarks.md are those of the figures that are kept."""
     command = [sys.executable, str(ROOT / "benchmarks" / "publish.py"), "--check"]

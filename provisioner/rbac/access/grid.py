@@ -234,7 +234,7 @@ class Reader:
         """Return those of the names, in order, where any of the identities might have a session."""
         found: set[str] = set()
         for identity, places in asked:
-            sets = self._crew(identity).candidates if identity else frozenset()
+            sets = self._crew(identity).candidates if identity and names else frozenset()
             if sets is None:
                 return names
             found.update(place.server.name for place in places.near(sets))
