@@ -24,8 +24,8 @@ class Scope(Struct, frozen=True):
     `kinds` are singular Teleport kinds: role, bot, app, app_server, token. Tokens can be other
     people's secrets, so an implementation returns only those that carry `provisioner/site: <site>`
     or are named in `tokens`, and drops the rest before anything else sees them: of those whose name
-    is what is presented to join, the label is not enough. Roles that
-    Teleport generates for bots (label `teleport.internal/bot`) are never returned.
+    is what is presented to join, the label is not enough. Roles that Teleport generates for bots
+    (label `teleport.internal/bot`) are never returned.
 
     `needs` are what will be compared or written down: a record that holds only a part of a cluster
     refuses where one of them is not in it as it was; with `whole`, that is everything.

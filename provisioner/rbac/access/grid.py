@@ -148,8 +148,7 @@ class Matrix:
     def __init__(self, world: World) -> None:
         self._reader = Reader(world)
         self._identities = {one.name: one for one in world.identities}
-        (places,) = self._reader.places
-        self._places = places
+        (self._places,) = self._reader.places
 
     def connects(self, bot: str, server: str) -> bool:
         """Say whether the bot can have a session with the server."""
@@ -246,11 +245,11 @@ class Reader:
     def _together(self, servers: list[Server]) -> Place:
         """Return what is served under one name as one place."""
         sides = {place.label_set: place for place in map(self._place, servers)}
-        first = self._place(servers[0])
-        if len(sides) == 1:
+        first, *others = sides.values()
+        if not others:
             return first
         number = self._label_sets.number(*(server.labels for server in servers))
-        return Place(first.server, number, first.bits, tuple(sides.values()))
+        return Place(first.server, number, first.bits, (first, *others))
 
     def _place(self, server: Server) -> Place:
         label_set = self._label_sets.number(server.labels)
